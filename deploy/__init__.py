@@ -1,0 +1,1 @@
+"""Deploy PostgreSQL migrations over SSH, and never without a way back."""

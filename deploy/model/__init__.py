@@ -1,0 +1,1 @@
+"""Values, without I/O: what is known, what was decided, what has happened."""

@@ -1,0 +1,267 @@
+"""What has happened, as the job on the server tells it; `report/` has the words for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class JobBegun:
+    """The job holds the lock."""
+
+    job: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    """A named step of the job."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class BackupStarted:
+    """pg_dump is about to run."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class BackupTaken:
+    """A verified backup stands in `backups/`. `bytes` compressed; `rows` of all tables."""
+
+    name: str
+    bytes: int
+    sha256: str
+    tables: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationStarted:
+    """psql begins with a file."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationApplied:
+    """A file and its ledger row are committed."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidIndexes:
+    """A file left indexes that PostgreSQL won't use."""
+
+    indexes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The session that applies waits for another's lock. `since` is when that one's transaction began."""
+
+    pid: int
+    application: str
+    user: str
+    state: str
+    since: str
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retrying:
+    """A lock was not had in time; the file was rolled back and is tried again."""
+
+    in_s: int
+    attempt: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class TableChange:
+    """Rows of one table in the live database and in the backup; None where there is no such table."""
+
+    table: str
+    now: int | None
+    then: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesShown:
+    """What a rollback would change."""
+
+    rows: tuple[TableChange, ...]
+    pending_again: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmationAwaited:
+    """The job waits for the operator's `yes`."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackupsPruned:
+    """Old backups were removed."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something that doesn't stop the job but should be known."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobFailed:
+    """The job stops; `reason` is a word of the catalogue in job/outcome.py."""
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowSettled:
+    """What the ledger says of one migration of this deploy."""
+
+    name: str
+    finished: bool
+    ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnded:
+    """The job's last word. `outcome` is `done`, `failed` or `cancelled`."""
+
+    outcome: str
+    reason: str
+    rows: tuple[RowSettled, ...] = ()
+    replaced_database: str | None = None
+    pending_again: tuple[str, ...] = ()
+    outage_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobNotStarted:
+    """What was sent up was refused before it began; `reason` is `upload` or `directory`."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LockRefused:
+    """Another job holds the lock."""
+
+    by: str
+    source: str
+    command: str
+    since: str
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSaid:
+    """A line that a program on the server printed."""
+
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionDropped:
+    """The connection is gone; the job goes on without it, and we try to come back for `for_s` seconds."""
+
+    for_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRestored:
+    """We follow on from where we were."""
+
+
+Event = (
+    JobBegun
+    | StepStarted
+    | BackupStarted
+    | BackupTaken
+    | MigrationStarted
+    | MigrationApplied
+    | InvalidIndexes
+    | Waiting
+    | Retrying
+    | ChangesShown
+    | ConfirmationAwaited
+    | BackupsPruned
+    | Warned
+    | JobFailed
+    | JobEnded
+    | JobNotStarted
+    | LockRefused
+    | ServerSaid
+    | ConnectionDropped
+    | ConnectionRestored
+)
+
+
+def event_from(found: Mapping[str, Any]) -> Event:
+    """Read an event of the job's log.
+
+    Raises:
+        ValueError, KeyError, TypeError: it isn't one; the server is lying.
+    """
+    return _READERS[str(found["event"])](found)
+
+
+def _rows(found: Mapping[str, Any]) -> tuple[RowSettled, ...]:
+    return tuple(RowSettled(str(r["name"]), bool(r["finished"]), r["ms"]) for r in found.get("rows", []))
+
+
+def _words(found: Any) -> tuple[str, ...]:  # noqa: ANN401 - JSON
+    return tuple(str(word) for word in found)
+
+
+def _lock_refused(found: Mapping[str, Any]) -> LockRefused:
+    holder = found["holder"] or {}
+    by, source, command, since = (str(holder.get(key, "unknown")) for key in ("by", "from", "command", "since"))
+    return LockRefused(by, source, command, since, str(found["step"]))
+
+
+_READERS: Mapping[str, Callable[[Mapping[str, Any]], Event]] = {
+    "begun": lambda e: JobBegun(str(e["job"]), str(e["command"])),
+    "step": lambda e: StepStarted(str(e["name"])),
+    "backing_up": lambda e: BackupStarted(str(e["backup"])),
+    "backed_up": lambda e: BackupTaken(
+        str(e["backup"]), int(e["bytes"]), str(e["sha256"]), int(e["tables"]), int(e["rows"])
+    ),
+    "migration": lambda e: MigrationStarted(str(e["name"])),
+    "applied": lambda e: MigrationApplied(str(e["name"])),
+    "invalid_indexes": lambda e: InvalidIndexes(_words(e["indexes"])),
+    "waiting": lambda e: Waiting(
+        int(e["pid"]), str(e["application"]), str(e["user"]), str(e["state"]), str(e["since"]), str(e["query"])
+    ),
+    "retrying": lambda e: Retrying(int(e["in_s"]), int(e["try"]), int(e["of"])),
+    "changes": lambda e: ChangesShown(
+        tuple(TableChange(str(r["table"]), r["now"], r["then"]) for r in e["rows"]), _words(e["pending_again"])
+    ),
+    "confirm": lambda _: ConfirmationAwaited(),
+    "pruned": lambda e: BackupsPruned(int(e["count"])),
+    "warning": lambda e: Warned(str(e["text"])),
+    "failed": lambda e: JobFailed(str(e["reason"]), str(e["detail"])),
+    "ended": lambda e: JobEnded(
+        str(e["outcome"]),
+        str(e["reason"]),
+        _rows(e),
+        e.get("replaced_database"),
+        _words(e.get("pending_again", [])),
+        e.get("outage_ms"),
+    ),
+    "not_started": lambda e: JobNotStarted(str(e["reason"])),
+    "lock_held": _lock_refused,
+}

@@ -1,0 +1,93 @@
+"""What was seen on a server, in one look, before anything is decided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from deploy.model.ledger import Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from deploy.model.backup import Backup
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who is at work: the job's own words, and the step that it is at."""
+
+    job: str
+    command: str
+    by: str
+    source: str
+    since: str
+    step: str
+
+    def __str__(self) -> str:
+        """As the one who is refused reads it."""
+        return f"{self.command} by {self.by} from {self.source} since {self.since}, at: {self.step or 'the start'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """A database that a rollback put aside."""
+
+    name: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The live database. `version` as server_version_num (150020), `bytes` its size on disk."""
+
+    name: str
+    version: int
+    standby: bool
+    bytes: int
+    owner: str
+    user: str
+    superuser: bool
+    createdb: bool
+    owns: bool
+    encoding: str
+    system: str
+    tables: int
+    prepared: int
+    slots: tuple[str, ...]
+    subscriptions: int
+    replaced: tuple[Replaced, ...]
+    scratch: tuple[str, ...]
+    locked_by: str | None
+
+    @property
+    def major(self) -> int:
+        """The part before the dot: 15, 16, 17."""
+        return self.version // 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One look at a server. `time` is its own clock, UTC; a `database` of None comes with the reason in `database_error`."""
+
+    time: datetime
+    user: str
+    kernel: str
+    lacks: tuple[str, ...]
+    directory_exists: bool
+    directory_writable: bool
+    free_bytes: int
+    migrations_sum: str | None = None
+    backups: tuple[Backup, ...] = ()
+    partial: tuple[str, ...] = ()
+    locked: bool = False
+    holder: Holder | None = None
+    last_job: str | None = None
+    audit: tuple[Mapping[str, Any], ...] = ()
+    database: Database | None = None
+    database_error: str = ""
+    container_state: str | None = None
+    container_error: str = ""
+    foreign_ledger: bool = False
+    ledger: Ledger = field(default_factory=Ledger)

@@ -1,0 +1,211 @@
+"""The settings of one environment, checked as a whole before anything else happens."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from deploy.model.errors import SettingsInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_UNITS_MS = {"ms": 1, "s": 1_000, "min": 60_000, "h": 3_600_000}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where a deploy goes and how it behaves there; every value is checked.
+
+    `docker` is an argv (`("sudo", "-n", "docker")`); `lock_timeout_ms` and `statement_timeout_ms` are milliseconds, 0 means none;
+    an empty `container` means PostgreSQL on the server itself.
+    """
+
+    environment: str
+    remote_dir: str
+    migrations_dir: str
+    container: str
+    database: str
+    user: str
+    docker: tuple[str, ...]
+    postgres_bin: str
+    keep_backups: int
+    lock_timeout_ms: int
+    statement_timeout_ms: int
+    ledger_schema: str
+    known_hosts: str | None
+
+
+DEFAULTS: Mapping[str, str] = {
+    "remote_dir": "/opt/backtester",
+    "migrations_dir": "migrations",
+    "container": "backtester_postgres_prod",
+    "database": "backtester",
+    "user": "backtester",
+    "docker": "docker",
+    "postgres_bin": "",
+    "keep_backups": "10",
+    "lock_timeout": "5s",
+    "statement_timeout": "0",
+    "ledger_schema": "deploy",
+    "known_hosts": "",
+}
+"""What a server has unless configured, as one would write it."""
+
+LOCAL_DEFAULTS: Mapping[str, str] = {"remote_dir": ".", "container": "backtester_postgres"}
+"""What differs without `-H`."""
+
+
+def environment_of(host: str | None, section: Mapping[str, Any]) -> str:
+    """Return the name of the environment that a host belongs to.
+
+    An environment is named by `-H` itself, or lists the host under `hosts`; any other server is `prod`, no host is `local`.
+    """
+    if host is None:
+        return "local"
+    environments = section.get("environments") or {}
+    if host in environments:
+        return host
+    for name, values in environments.items():
+        if isinstance(values, dict) and host in (values.get("hosts") or []):
+            return str(name)
+    return "prod"
+
+
+def settings_from(section: Mapping[str, Any], variables: Mapping[str, str], environment: str) -> Settings:
+    """Put defaults, the `deploy` section, its environment and FABRIC_DEPLOY_* variables together, the last one winning.
+
+    Args:
+        section: the `deploy` section of fabric.yml, as parsed.
+        variables: the process's environment, raw: Fabric would read `false` as true.
+        environment: as `environment_of` gives it.
+
+    Raises:
+        SettingsInvalid: names everything that is unknown or has a bad value.
+    """
+    wrong: list[str] = []
+    environments = section.get("environments") or {}
+    layers: list[tuple[str, Mapping[str, Any]]] = [
+        ("deploy.", {k: v for k, v in section.items() if k != "environments"}),
+        (
+            f"deploy.environments.{environment}.",
+            {k: v for k, v in (environments.get(environment) or {}).items() if k != "hosts"},
+        ),
+        (
+            "FABRIC_DEPLOY_",
+            {
+                k.removeprefix("FABRIC_DEPLOY_").lower(): v
+                for k, v in variables.items()
+                if k.startswith("FABRIC_DEPLOY_")
+            },
+        ),
+    ]
+    merged: dict[str, tuple[str, Any]] = {k: (k, v) for k, v in DEFAULTS.items()}
+    if environment == "local":
+        merged |= {k: (k, v) for k, v in LOCAL_DEFAULTS.items()}
+    for prefix, layer in layers:
+        for key, value in layer.items():
+            shown = prefix + (key.upper() if prefix == "FABRIC_DEPLOY_" else key)
+            if key not in DEFAULTS:
+                wrong.append(f"{shown} is not a setting")
+            else:
+                merged[key] = (shown, value)
+
+    values: dict[str, Any] = {"environment": environment}
+    for key, (shown, value) in merged.items():
+        name, read = _READERS[key]
+        try:
+            values[name] = read(value)
+        except ValueError as error:
+            wrong.append(f"{shown} {error}, not {value!r}")
+    if environment != "local" and not str(values.get("remote_dir", "/")).startswith("/"):
+        wrong.append(f"{merged['remote_dir'][0]} must be an absolute path, not {merged['remote_dir'][1]!r}")
+    if wrong:
+        raise SettingsInvalid(
+            "; ".join(wrong),
+            hint="Mend fabric.yml or the environment variable; docs/settings.md lists every setting.",
+        )
+    return Settings(**values)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be a text")  # noqa: TRY004 - one kind of error for every bad value
+    if any(ord(c) < 32 or ord(c) == 127 for c in value):
+        raise ValueError("must be free of control characters")
+    return value
+
+
+def _name(value: object) -> str:
+    text = _text(value)
+    if not text:
+        raise ValueError("must not be empty")
+    if len(text.encode()) > 63:
+        raise ValueError("must not be longer than 63 bytes, as PostgreSQL cuts it")
+    return text
+
+
+def _container(value: object) -> str:
+    text = _text("" if value is None else value)
+    if text and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", text):
+        raise ValueError("must be the name of a container")
+    return text
+
+
+def _path(value: object) -> str:
+    text = _text(value)
+    if not text:
+        raise ValueError("must not be empty")
+    return text.rstrip("/") or "/"
+
+
+def _optional_path(value: object) -> str:
+    return _text("" if value is None else value)
+
+
+def _words(value: object) -> tuple[str, ...]:
+    try:
+        words = tuple(shlex.split(_text(value)))
+    except ValueError:
+        raise ValueError("must be a command with balanced quotes") from None
+    if not words:
+        raise ValueError("must not be empty")
+    return words
+
+
+def _count(value: object) -> int:
+    if isinstance(value, bool) or not re.fullmatch(r"[1-9][0-9]{0,5}", str(value)):
+        raise ValueError("must be a whole number above 0")
+    return int(str(value))
+
+
+def duration_ms(value: object) -> int:
+    """Read `5s`, `300ms`, `10min`, `2h` or a bare number of milliseconds, as PostgreSQL does.
+
+    Raises:
+        ValueError: anything else.
+    """
+    match = re.fullmatch(r"\s*([0-9]{1,9})\s*(ms|s|min|h)?\s*", str(value))
+    if isinstance(value, bool) or not match:
+        raise ValueError("must be a duration such as 5s, 300ms or 10min")
+    return int(match[1]) * _UNITS_MS[match[2] or "ms"]
+
+
+_READERS: Mapping[str, tuple[str, Callable[[object], Any]]] = {
+    "remote_dir": ("remote_dir", _path),
+    "migrations_dir": ("migrations_dir", _path),
+    "container": ("container", _container),
+    "database": ("database", _name),
+    "user": ("user", _name),
+    "docker": ("docker", _words),
+    "postgres_bin": ("postgres_bin", _optional_path),
+    "keep_backups": ("keep_backups", _count),
+    "lock_timeout": ("lock_timeout_ms", duration_ms),
+    "statement_timeout": ("statement_timeout_ms", duration_ms),
+    "ledger_schema": ("ledger_schema", _name),
+    "known_hosts": ("known_hosts", lambda value: _optional_path(value) or None),
+}
+
+assert {name for name, _ in _READERS.values()} | {"environment"} == {f.name for f in fields(Settings)}  # noqa: S101 - a table that lost a row must not import
