@@ -1,0 +1,1 @@
+"""Reading SQL offline, as psql and PostgreSQL will read it."""
