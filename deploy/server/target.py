@@ -1,0 +1,84 @@
+"""The servers that a command is for, opened: a connection, its settings, and where its files live."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deploy.model.errors import HostNeeded, UsageError
+from deploy.model.settings import environment_of, settings_from
+from deploy.server.local import LocalShell
+from deploy.server.observation import observe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import fabric
+
+    from deploy.model.observation import Observation
+    from deploy.model.settings import Settings
+    from deploy.server.shell import Shell
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One server, connected. `host` is what stands behind -H, None on this machine."""
+
+    host: str | None
+    shell: Shell
+    settings: Settings
+    remote_dir: str
+
+    @property
+    def name(self) -> str:
+        """As tables show it."""
+        return self.host or "local"
+
+    @property
+    def holds_sources(self) -> bool:
+        """Is its migrations directory the very one that we deploy from?"""
+        here = Path(self.settings.migrations_dir)
+        return self.host is None and Path(self.remote_dir, "migrations").resolve() == here.resolve()
+
+    def observe(self, *, audit_lines: int = 0) -> Observation:
+        """Look at it once."""
+        return observe(self.shell, self.settings, self.remote_dir, audit_lines=audit_lines)
+
+
+def hosts_of(typed: str | None) -> tuple[str | None, ...]:
+    """Split what stands behind -H; (None,) means this machine.
+
+    Raises:
+        HostNeeded: -H is there but empty, as an unset secret leaves it.
+        UsageError: a host is named twice.
+    """
+    if typed is None:
+        return (None,)
+    hosts = tuple(host.strip() for host in typed.split(","))
+    if not all(hosts):
+        raise HostNeeded(
+            "-H is empty: this would have run on your own machine",
+            hint="Give the server's name (is a secret of the workflow unset?), or leave -H out to mean the local database.",
+        )
+    if len(set(hosts)) < len(hosts):
+        raise UsageError(f"-H names a host twice: {typed}", hint="Name each host once.")
+    return hosts
+
+
+def open_server(
+    c: fabric.Connection, host: str | None, section: Mapping[str, Any], *, ssh_config_file: str | None
+) -> Server:
+    """Connect to a server, or make this machine one.
+
+    Raises:
+        SettingsInvalid, and all of the 60s.
+    """
+    settings = settings_from(section, os.environ, environment_of(host, section))
+    if host is None:
+        return Server(None, LocalShell(), settings, str(Path(settings.remote_dir).resolve()))
+    from deploy.server.remote import open_remote  # noqa: PLC0415 - paramiko is slow to import, and not needed here
+
+    shell = open_remote(c, host_string=host, known_hosts=settings.known_hosts, ssh_config_file=ssh_config_file)
+    return Server(host, shell, settings, settings.remote_dir)
