@@ -1,0 +1,1 @@
+"""One story per command: observe, plan, compile, run, report."""

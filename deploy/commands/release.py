@@ -1,0 +1,146 @@
+"""The main job: back up, apply, report; one server after another, and none before all are planned."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from deploy.job.compile import Setting, compile_release
+from deploy.job.outcome import Record, explain
+from deploy.job.runner import start
+from deploy.model.errors import ConnectionLost, DeployError, JobDied, OutcomeUnknown
+from deploy.plan.fitness import require_primary, require_workplace
+from deploy.plan.release import plan_release
+from deploy.project import Author, Sources, author, read_sources
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from deploy.model.observation import Observation
+    from deploy.plan.release import ReleasePlan, Wish
+    from deploy.report.console import Console
+    from deploy.server.target import Server
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseResult:
+    """How a deploy of one server ended; `outcome` as the contract's JSON has it, or `planned` for a dry run."""
+
+    host: str
+    outcome: str
+    applied: tuple[str, ...] = ()
+    failed: str | None = None
+    backup: str | None = None
+    duration_s: float = 0.0
+    error: DeployError | None = None
+    plan: ReleasePlan | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    server: Server
+    seen: Observation
+    sources: Sources
+    plan: ReleasePlan
+
+
+def release(servers: Sequence[Server], wish: Wish, console: Console, *, dry_run: bool) -> list[ReleaseResult]:
+    """Deploy to each server in turn; stop at the first failure.
+
+    Raises:
+        DeployError: something was found wrong before any server was touched.
+    """
+    planned = [_plan(server, wish, dry_run=dry_run) for server in servers]
+    who = author(servers[0].settings.migrations_dir)
+    results: list[ReleaseResult] = []
+    for item in planned:
+        console.release_plan(item.server.name, item.plan, item.seen, dry_run=dry_run)
+        if dry_run:
+            results.append(ReleaseResult(item.server.name, "planned", plan=item.plan))
+        elif results and results[-1].error:
+            results.append(ReleaseResult(item.server.name, "not_started"))
+        else:
+            results.append(_run(item, who, console))
+            console.release_result(results[-1])
+    return results
+
+
+def directory_sum(sources: Sources) -> str:
+    """Sum up the migrations directory as observe.sh does on the server."""
+    files = sorted((f"./{f.path}".encode(), f.content) for f in sources.files)
+    lines = b"".join(sha256(content).hexdigest().encode() + b"  " + path + b"\n" for path, content in files)
+    return sha256(lines).hexdigest()
+
+
+def _plan(server: Server, wish: Wish, *, dry_run: bool) -> _Planned:
+    sources = read_sources(server.settings.migrations_dir)
+    seen = server.observe()
+    if dry_run:
+        require_primary(seen, server.settings)
+    else:
+        require_workplace(seen, server.settings, server.remote_dir)
+    ours = directory_sum(sources)
+    if server.holds_sources:
+        seen = replace(seen, migrations_sum=ours)
+    return _Planned(server, seen, sources, plan_release(sources.migrations, ours, seen, server.settings, wish))
+
+
+def _run(item: _Planned, who: Author, console: Console) -> ReleaseResult:
+    began = time.monotonic()
+    if item.plan.does_nothing:
+        return ReleaseResult(item.server.name, "nothing_pending", duration_s=time.monotonic() - began)
+    database = require_primary(item.seen, item.server.settings)
+    job = compile_release(
+        item.plan, Setting(item.seen, database, item.server.settings, item.server.remote_dir, who), item.sources.files
+    )
+    record = Record()
+    error: DeployError | None
+    try:
+        for event in start(item.server.shell, job, item.server.remote_dir):
+            record.take(event)
+            console.event(event)
+        error = explain(record, item.server.name)
+    except (OutcomeUnknown, ConnectionLost) as lost:
+        error = lost
+    applied = _applied(record)
+    if isinstance(error, JobDied):
+        error, applied = _look_again(item, job.id, error)
+    return ReleaseResult(
+        item.server.name,
+        _outcome(item.plan, record, error),
+        applied,
+        failed=record.at_work if error and not isinstance(error, OutcomeUnknown) else None,
+        backup=record.backup.name if record.backup else None,
+        duration_s=time.monotonic() - began,
+        error=error,
+    )
+
+
+def _applied(record: Record) -> tuple[str, ...]:
+    """What the ledger says, where it was asked; else what psql said."""
+    if record.ended and record.ended.rows:
+        return tuple(row.name for row in record.ended.rows if row.finished)
+    return tuple(record.applied)
+
+
+def _look_again(item: _Planned, job_id: str, error: JobDied) -> tuple[DeployError, tuple[str, ...]]:
+    """A killed job can't say what it did; the ledger can."""
+    try:
+        seen = item.server.observe()
+    except DeployError:
+        return error, ()
+    if seen.database is None:
+        return error, ()
+    applied = tuple(row.name for row in seen.ledger.applied if row.deploy_id == job_id)
+    said = f"applied: {', '.join(applied)}" if applied else "nothing was applied"
+    return JobDied(error.message, hint=error.hint, details=(*error.details, said)), applied
+
+
+def _outcome(plan: ReleasePlan, record: Record, error: DeployError | None) -> str:
+    if isinstance(error, OutcomeUnknown):
+        return "unknown"
+    if error:
+        return "refused" if record.refused or isinstance(error, ConnectionLost) else "failed"
+    return "applied" if plan.pending or plan.baseline else "nothing_pending"

@@ -1,0 +1,43 @@
+"""Take away what a killed server left: a fence, side databases, partial files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deploy.job.compile import Setting, compile_repair
+from deploy.job.outcome import Record, explain
+from deploy.job.runner import start
+from deploy.model.errors import DatabaseFenced, DirectoryUnusable
+from deploy.plan.fitness import explain_database_error, require_unlocked
+from deploy.project import author
+
+if TYPE_CHECKING:
+    from deploy.report.console import Console
+    from deploy.server.target import Server
+
+
+def repair(server: Server, console: Console) -> None:
+    """Mend a server, if nobody is at work there.
+
+    Raises:
+        LockHeld: a job is alive.
+        DeployError: the server can't be reached, or what the job ran into.
+    """
+    seen = server.observe()
+    if seen.locked:
+        require_unlocked(seen)
+    if seen.database is None:
+        error = explain_database_error(seen, server.settings)
+        if not isinstance(error, DatabaseFenced):
+            raise error
+    if not seen.directory_writable:
+        raise DirectoryUnusable(f"{server.remote_dir} can't be written by {seen.user}", hint="Run `fab -H … doctor`.")
+    at = Setting(seen, seen.database, server.settings, server.remote_dir, author(server.settings.migrations_dir))
+    record = Record()
+    for event in start(server.shell, compile_repair(at), server.remote_dir):
+        record.take(event)
+        console.event(event)
+    failure = explain(record, server.name)
+    if failure:
+        raise failure
+    console.line(f"✅ {server.name}: nothing is left behind")

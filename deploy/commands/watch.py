@@ -1,0 +1,78 @@
+"""Watch the job that runs, or stop it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from deploy.job.outcome import Record, explain
+from deploy.job.runner import follow
+from deploy.job.scripts import assignments, script, settings_head
+from deploy.model.errors import JobDied, NoJob
+from deploy.model.event import ConfirmationAwaited
+
+if TYPE_CHECKING:
+    from deploy.report.console import Console
+    from deploy.server.target import Server
+
+CANCEL_TIMEOUT_S = 90.0
+
+
+def watch(server: Server, console: Console) -> Record:
+    """Show the running job, or the last one, to its end.
+
+    Raises:
+        NoJob: there never was one.
+        DeployError: how the job ended, if it didn't end well.
+    """
+    job_id, mark = _last_job(server)
+    record = Record()
+    for event in follow(server.shell, job_id, mark, server.remote_dir):
+        record.take(event)
+        if not isinstance(event, ConfirmationAwaited):
+            console.event(event)
+    error = explain(record, server.name)
+    if error:
+        raise error
+    return record
+
+
+def cancel(server: Server, console: Console) -> None:
+    """Stop the running job at a safe point: its sessions are ended, so what was in a transaction is rolled back.
+
+    Raises:
+        NoJob: none is running.
+        JobDied: it didn't end in time.
+    """
+    if not server.observe().locked:
+        raise NoJob("there is no job to cancel: none is running", hint="`fab -H … history` shows the last ones.")
+    job_id, _ = _last_job(server)
+    console.note(f"cancelling {job_id}")
+    began = time.monotonic()
+    done = server.shell.run(["sh", "-c", cancel_script(server, job_id)], timeout_s=CANCEL_TIMEOUT_S)
+    if done.status != 0:
+        raise JobDied(
+            f"{job_id} didn't end within {time.monotonic() - began:.0f} s",
+            hint="Watch it with `fab -H … follow`; on the server, look what its processes do.",
+        )
+
+
+def cancel_script(server: Server, job_id: str) -> str:
+    """Render what stops a job."""
+    return "".join(
+        [
+            settings_head(server.settings, server.remote_dir),
+            assignments(
+                {"job_id": job_id, "application": "deploy:cancel", "job": f"{server.remote_dir}/.deploy/jobs/{job_id}"}
+            ),
+            script("postgres.sh"),
+            script("cancel.sh"),
+        ]
+    )
+
+
+def _last_job(server: Server) -> tuple[str, str]:
+    last = (server.observe().last_job or "").split()
+    if len(last) != 2:  # noqa: PLR2004 - its id and its mark
+        raise NoJob("there is no job to follow: none was ever started here", hint="Start one with `fab -H … deploy`.")
+    return last[0], last[1]

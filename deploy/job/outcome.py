@@ -1,0 +1,322 @@
+"""From a job's events to how it ended, in words that the operator can act on."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from deploy.model.errors import (
+    BackupFailed,
+    BackupUnusable,
+    BackupUnverified,
+    DatabaseBusy,
+    DatabaseChanged,
+    DatabaseLost,
+    DatabaseUnreachable,
+    DeployError,
+    DirectoryUnusable,
+    JobCancelled,
+    JobDied,
+    LockHeld,
+    MigrationFailed,
+    MigrationUnfinished,
+    NoSpace,
+    NotConfirmed,
+    OutcomeUnknown,
+    RestoreFailed,
+    SwapFailed,
+    UploadDamaged,
+)
+from deploy.model.event import (
+    BackupStarted,
+    BackupTaken,
+    ChangesShown,
+    Event,
+    InvalidIndexes,
+    JobEnded,
+    JobFailed,
+    JobNotStarted,
+    LockRefused,
+    MigrationApplied,
+    MigrationStarted,
+    RowSettled,
+    ServerSaid,
+    StepStarted,
+    Waiting,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KEPT_LINES = 200
+"""Of what programs said in a step."""
+
+
+@dataclass(slots=True)
+class Record:
+    """What a job's events add up to. `said` are the lines of the step or file that is at work."""
+
+    backup: BackupTaken | None = None
+    applied: list[str] = field(default_factory=list)
+    at_work: str | None = None
+    step: str = ""
+    said: list[str] = field(default_factory=list)
+    waiting: Waiting | None = None
+    invalid: InvalidIndexes | None = None
+    changes: ChangesShown | None = None
+    failed: JobFailed | None = None
+    ended: JobEnded | None = None
+    refused: LockRefused | JobNotStarted | None = None
+
+    def take(self, event: Event) -> None:  # noqa: C901, PLR0912 - one branch a kind of event
+        """Add an event."""
+        match event:
+            case StepStarted(name):
+                self.step = name
+                self.said = []
+            case BackupStarted():
+                self.said = []
+            case BackupTaken():
+                self.backup = event
+            case MigrationStarted(name):
+                self.at_work = name
+                self.said = []
+            case MigrationApplied(name):
+                self.applied.append(name)
+                self.at_work = None
+            case ServerSaid(line):
+                self.said = [*self.said[-KEPT_LINES:], line]
+            case Waiting():
+                self.waiting = event
+            case InvalidIndexes():
+                self.invalid = event
+            case ChangesShown():
+                self.changes = event
+            case JobFailed():
+                self.failed = event
+            case JobEnded():
+                self.ended = event
+            case LockRefused() | JobNotStarted():
+                self.refused = event
+            case _:
+                pass
+
+
+@dataclass(frozen=True, slots=True)
+class PsqlError:
+    """The first error that psql printed. `line` is where the statement ends in the file; `excerpt` is LINE and caret."""
+
+    file: str
+    line: int
+    sqlstate: str | None
+    message: str
+    excerpt: tuple[str, ...]
+
+
+_PSQL = re.compile(r"psql:(?:.*/)?([^/:]+):(\d+): (?:(?:ERROR|FATAL|PANIC):  (?:([0-9A-Z]{5}): )?|error: )(.*)")
+
+
+def find_psql_error(said: list[str]) -> PsqlError | None:
+    """Find the first error in what psql said: those after it are its consequences."""
+    for number, line in enumerate(said):
+        if match := _PSQL.fullmatch(line):
+            excerpt: list[str] = []
+            for following in said[number + 1 :]:
+                if re.match(r"psql:|LOCATION:|Time:|@", following) or len(excerpt) >= 4:  # noqa: PLR2004 - about six lines in all
+                    break
+                excerpt.append(following)
+            return PsqlError(match[1], int(match[2]), match[3], match[4], tuple(excerpt))
+    return None
+
+
+def explain(record: Record, host: str) -> DeployError | None:
+    """Return None for a job that did all that it should, else the error that tells what happened.
+
+    Args:
+        record: all of its events.
+        host: what stands behind -H in the commands that a hint names.
+    """
+    if record.refused:
+        return _explain_refusal(record.refused, host)
+    if record.ended and record.ended.outcome == "done":
+        return None
+    if record.failed is None or record.ended is None:
+        return JobDied(
+            f"the job was killed at: {record.step or 'its start'}",
+            hint=f"See where the database stands with `fab -H {host} status`; the next deploy finishes the work.",
+            details=tuple(record.said[-3:]),
+        )
+    return _explain_failure(record, record.failed, host)
+
+
+def _explain_failure(record: Record, failed: JobFailed, host: str) -> DeployError:
+    if record.ended and record.ended.outcome == "cancelled":
+        return JobCancelled(
+            f"the job was cancelled at: {record.step}; {_standing(record)}", hint="Deploy again when you are ready."
+        )
+    if failed.reason == "migration":
+        return _explain_migration(record, failed, host)
+    if failed.reason == "database_busy":
+        return _explain_busy(record)
+    kind, message, hint = _REASONS.get(failed.reason, _REASONS["step_failed"])
+    return kind(
+        message.format(detail=failed.detail).rstrip(": "), hint=hint.format(host=host), details=tuple(record.said[-4:])
+    )
+
+
+_REASONS: Mapping[str, tuple[type[DeployError], str, str]] = {
+    "step_failed": (JobDied, "the job failed: {detail}", "See where the database stands with `fab -H {host} status`."),
+    "interrupted": (
+        JobDied,
+        "{detail}",
+        "See where the database stands with `fab -H {host} status`, and run it again.",
+    ),
+    "directory": (DirectoryUnusable, "{detail}", "Mend the directory's owner or its disk, and run it again."),
+    "database": (
+        DatabaseUnreachable,
+        "the database doesn't answer: {detail}",
+        "Nothing was changed; look at it with `fab -H {host} doctor`.",
+    ),
+    "database_lock": (
+        LockHeld,
+        "another session holds the deploy lock in the database",
+        "Wait for it; `fab -H {host} status` says who it is.",
+    ),
+    "ledger_changed": (
+        DatabaseChanged,
+        "somebody else deployed since the plan was made: nothing was changed",
+        "Run the command again; `fab -H {host} history` says who it was.",
+    ),
+    "backup_failed": (
+        BackupFailed,
+        "the backup failed: {detail}; nothing was applied",
+        "Mend what pg_dump says above, and run it again.",
+    ),
+    "backup_unverified": (
+        BackupUnverified,
+        "the backup doesn't prove itself: {detail}; nothing was applied",
+        "Run it again; if it fails again, look at the server's disk and log.",
+    ),
+    "no_space": (
+        NoSpace,
+        "the server's disk is full: {detail}; nothing was applied",
+        "Free space there, and run it again.",
+    ),
+    "outcome_unknown": (
+        OutcomeUnknown,
+        "the database went away and didn't come back: it isn't known what was applied",
+        "Bring it up, then look with `fab -H {host} status`; the next deploy finishes the work.",
+    ),
+    "backup_unusable": (
+        BackupUnusable,
+        "the backup can't be used: {detail}; the live database is untouched",
+        "Choose another; `fab -H {host} rollback --backup=` lists them.",
+    ),
+    "restore_failed": (
+        RestoreFailed,
+        "the backup doesn't restore: {detail}; the live database is untouched",
+        "Choose another; `fab -H {host} rollback --backup=` lists them.",
+    ),
+    "swap_failed": (
+        SwapFailed,
+        "the databases could not be exchanged: {detail}; the live one is as it was",
+        "Mend what psql says above, and run it again.",
+    ),
+    "not_confirmed": (
+        NotConfirmed,
+        "nothing was changed: the answer was not yes",
+        "Run it again, and answer yes, or add --yes.",
+    ),
+}
+
+
+def _explain_refusal(refused: LockRefused | JobNotStarted, host: str) -> DeployError:
+    if isinstance(refused, LockRefused):
+        return LockHeld(
+            f"another job is at work: {refused.command} by {refused.by} from {refused.source} since {refused.since},"
+            f" at: {refused.step or 'the start'}",
+            hint=f"Watch it with `fab -H {host} follow`, or stop it with `fab -H {host} cancel`.",
+        )
+    if refused.reason == "upload":
+        return UploadDamaged(
+            "what arrived on the server isn't what was sent; nothing was started", hint="Run it again."
+        )
+    return DirectoryUnusable(
+        "the job's directory can't be made on the server", hint="Look at the owner and the disk of remote_dir."
+    )
+
+
+def _explain_busy(record: Record) -> DeployError:
+    name = record.at_work or "the migration"
+    waiting = record.waiting
+    details: tuple[str, ...] = ()
+    who = "somebody"
+    if waiting:
+        who = f"pid {waiting.pid} ({waiting.application or 'no name'}, user {waiting.user}, {waiting.state})"
+        details = (f"it has been in its transaction since {waiting.since}: {waiting.query}",)
+    return DatabaseBusy(
+        f"{name} didn't get its lock: {who} is in the way; {_standing(record)}",
+        hint=f"End that session (SELECT pg_terminate_backend({waiting.pid if waiting else 'pid'})) or wait for it, and deploy again.",
+        details=details,
+    )
+
+
+_LOST = ("57P01", "57P02", "57P03", "08006", "08003")
+"""SQLSTATEs of a session that was ended, not of a statement that failed."""
+
+
+def _explain_migration(record: Record, failed: JobFailed, host: str) -> DeployError:
+    name = record.at_work or "the run"
+    error = find_psql_error(record.said)
+    unfinished = [row.name for row in _rows(record) if not row.finished]
+    details = (*(error.excerpt if error else record.said[-3:]), _standing(record))
+    if (
+        error is None
+        or error.sqlstate in _LOST
+        or re.match(r"server closed the conn|connection to server", error.message)
+    ):
+        return (MigrationUnfinished if unfinished else DatabaseLost)(
+            f"{name}: the database's connection broke ({error.message if error else failed.detail})",
+            hint=f"Look why with `fab -H {host} doctor`, and deploy again: it goes on where this one stopped.",
+            details=details,
+        )
+    where = f"{name}:{error.line}" if error.file == name else f"{name}, at its end"
+    sqlstate = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
+    return (MigrationUnfinished if unfinished else MigrationFailed)(
+        f"{where}: {error.message}{sqlstate}", hint=_migration_hint(record, error, name, host), details=details
+    )
+
+
+def _migration_hint(record: Record, error: PsqlError, name: str, host: str) -> str:
+    if error.sqlstate == "DP001":
+        return f"Take COMMIT and ROLLBACK out of {name}, or write -- deploy: no-transaction in its first lines."
+    if error.sqlstate == "2D000":
+        return f"Write -- deploy: no-transaction in the first lines of {name}, and deploy again."
+    if error.sqlstate == "DP002" and record.invalid:
+        broken = ", ".join(record.invalid.indexes)
+        return f"Mend the data that stands against {broken}, and deploy again: it is then built anew."
+    rollback = f", or go back: fab -H {host} rollback --backup={record.backup.name}" if record.backup else ""
+    return f"Mend {name} and deploy again{rollback}"
+
+
+NAMED = 3
+"""How many applied files an error names before it counts them: it has about six lines."""
+
+
+def _standing(record: Record) -> str:
+    """Say what state the database is in."""
+    finished = [row.name for row in _rows(record) if row.finished] or record.applied
+    unfinished = [row.name for row in _rows(record) if not row.finished]
+    before = f"applied before it: {', '.join(finished[-NAMED:])}" if finished else "nothing was applied"
+    if len(finished) > NAMED:
+        before += f" and {len(finished) - NAMED} more"
+    if unfinished:
+        return f"{before}; {unfinished[0]} is done in part (it runs outside a transaction)"
+    if record.at_work:
+        return f"{before}; {record.at_work} was rolled back as a whole"
+    return before
+
+
+def _rows(record: Record) -> tuple[RowSettled, ...]:
+    return record.ended.rows if record.ended else ()

@@ -1,0 +1,173 @@
+"""Start a job on a server and follow its log, across lost connections."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import tarfile
+import time
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Protocol
+
+from deploy.job.compile import add_file
+from deploy.job.scripts import assignments, script
+from deploy.model.errors import ConnectionLost, DeployError, OutcomeUnknown, ServerTalksNonsense
+from deploy.model.event import ConnectionDropped, ConnectionRestored, Event, ServerSaid, event_from
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from deploy.model.job import Job
+    from deploy.server.shell import Shell
+
+NOT_STARTED = 3
+NO_SUCH_JOB = 4
+
+COME_BACK_FOR_S = 60.0
+"""How long a lost connection is tried again before the outcome counts as unknown."""
+
+LONGEST_LINE = 2**20
+"""Bytes; a server that sends more without a line end isn't running our script."""
+
+
+class Reopenable(Protocol):
+    """A connection that can be made anew; only then is a lost one come back to."""
+
+    def reopen(self) -> None: ...
+
+
+def start(shell: Shell, job: Job, remote_dir: str) -> Iterator[Event]:
+    """Send a job up, start it and give its events until it ends; a job that can't start gives one event that says why.
+
+    Raises:
+        ConnectionLost: the connection broke and nothing has been started.
+        OutcomeUnknown: the connection broke for good while the job was running.
+    """
+    base = f"{remote_dir}/.deploy"
+    sums = sha256(job.files["SHA256SUMS"]).hexdigest()
+    argv = ["sh", "-c", script("start.sh") + script("follow.sh"), "start", base, job.id, sums, job.mark]
+    return _follow(shell, argv, pack(job), LogReader(job.mark), f"{base}/jobs/{job.id}")
+
+
+def follow(shell: Shell, job_id: str, mark: str, remote_dir: str) -> Iterator[Event]:
+    """Give the events of a job from its beginning until it ends."""
+    directory = f"{remote_dir}/.deploy/jobs/{job_id}"
+    return _follow(shell, _follow_argv(directory, 0), b"", LogReader(mark), directory)
+
+
+def pack(job: Job) -> bytes:
+    """Pack a job as a gzipped tar."""
+    packed = io.BytesIO()
+    with (
+        gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=1, mtime=0) as zipped,
+        tarfile.open(fileobj=zipped, mode="w") as tar,
+    ):
+        for path, content in job.files.items():
+            add_file(tar, path, content, mode=0o600)
+    return packed.getvalue()
+
+
+def _follow_argv(directory: str, offset: int) -> Sequence[str]:
+    return ["sh", "-c", assignments({"job": directory, "offset": offset}) + script("follow.sh")]
+
+
+def _follow(shell: Shell, argv: Sequence[str], stdin: bytes, log: LogReader, directory: str) -> Iterator[Event]:
+    while True:
+        try:
+            with shell.stream(argv, stdin=stdin) as stream:
+                for chunk in stream:
+                    yield from log.feed(chunk)
+        except ConnectionLost as lost:
+            yield ConnectionDropped(COME_BACK_FOR_S)
+            _come_back(shell, lost, started=log.offset > 0)
+            yield ConnectionRestored()
+            argv, stdin = _follow_argv(directory, log.offset), b""
+            continue
+        yield from log.rest()
+        if stream.status in (0, NOT_STARTED):
+            return
+        if stream.status == NO_SUCH_JOB:
+            raise ConnectionLost(
+                "the connection broke before the job was started: nothing was changed",
+                hint="Run the command again.",
+            )
+        if log.offset == 0:
+            said = stream.stderr.decode(errors="replace").strip().splitlines()
+            raise ServerTalksNonsense(
+                f"the job could not be started: {printable(said[-1]) if said else f'status {stream.status}'}",
+                hint="`fab -H … doctor` looks at what the server lacks.",
+            )
+        argv, stdin = _follow_argv(directory, log.offset), b""
+
+
+def _come_back(shell: Shell, lost: ConnectionLost, *, started: bool) -> None:
+    """Connect again, for a while; what the job does meanwhile is its own affair."""
+    reopen = getattr(shell, "reopen", None)
+    until = time.monotonic() + COME_BACK_FOR_S
+    pause = 1.0
+    while reopen and time.monotonic() < until:
+        time.sleep(pause)
+        pause = min(pause * 2, 8.0)
+        try:
+            reopen()
+        except DeployError:
+            continue
+        return
+    raise OutcomeUnknown(
+        f"{lost.message}, and it didn't come back: the job {'goes on' if started else 'may have started'} on the server",
+        hint=f"See how it ended, once the server can be reached: fab -H {shell.name} follow",
+    ) from lost
+
+
+class LogReader:
+    """Makes events of a log that arrives in pieces. `offset` counts the bytes that were read."""
+
+    def __init__(self, mark: str) -> None:
+        self.offset = 0
+        self._mark = f"@{mark} ".encode()
+        self._rest = b""
+
+    def feed(self, chunk: bytes) -> Iterator[Event]:
+        """Take the next piece and give the events that are complete."""
+        self.offset += len(chunk)
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        if len(self._rest) > LONGEST_LINE:
+            raise ServerTalksNonsense(
+                "the server sends a line without an end", hint="`fab -H … doctor` looks at what answers there."
+            )
+        for line in lines:
+            yield from self._line(line)
+
+    def rest(self) -> Iterator[Event]:
+        """Give what came without a line end."""
+        if self._rest:
+            yield from self._line(self._rest)
+        self._rest = b""
+
+    def _line(self, line: bytes) -> Iterator[Event]:
+        """A program's words without a line end may stand before a mark."""
+        said, mark, event = line.partition(self._mark)
+        if said or not mark:
+            yield ServerSaid(printable(said.decode(errors="replace")))
+        if mark:
+            try:
+                yield event_from(_clean(json.loads(event)))
+            except (ValueError, KeyError, TypeError):
+                yield ServerSaid(printable(event.decode(errors="replace")))
+
+
+def _clean(found: Any) -> Any:  # noqa: ANN401 - JSON
+    """Make every text of a JSON value printable."""
+    if isinstance(found, str):
+        return printable(found)
+    if isinstance(found, list):
+        return [_clean(item) for item in found]
+    if isinstance(found, dict):
+        return {printable(key): _clean(value) for key, value in found.items()}
+    return found
+
+
+def printable(text: str) -> str:
+    """No escape sequence from a server reaches the terminal; a tab is a space."""
+    return "".join(c if c.isprintable() else " " if c == "\t" else "�" for c in text.rstrip("\r"))

@@ -1,0 +1,23 @@
+# shellcheck shell=sh disable=SC2154,SC2034,SC2015
+# (variables come from what is rendered in front, or go to the next file; `a && b || fail` is meant as it reads)
+# The lock in the database: a session that holds it until the job closes its input, in whatever way the job ends.
+
+# hold_database LEDGER: refuse when another holds it, or when the ledger isn't what the plan was made from
+hold_database() {
+  mkfifo "$job/hold" || fail directory "can't make a fifo in $job"
+  query "$database" -v ledger_schema="$ledger_schema" -v lock_key="$lock_key" -v apply_key="$apply_key" \
+    <"$job/hold" >"$job/held" 2>"$job/hold.err" &
+  exec 7>"$job/hold"
+  cat "$job/sql/hold.sql" >&7
+  waited=0
+  until grep -q '^lock ' "$job/held"; do
+    if ! kill -0 $! 2>/dev/null || [ "$waited" -ge 600 ]; then fail database "$(tail -n 2 "$job/hold.err")"; fi
+    waited=$((waited + 1))
+    sleep 0.05
+  done
+  read -r _ held ledger tables <"$job/held"
+  if [ "$held" != t ]; then fail database_lock; fi
+  if [ "$ledger" != "$1" ]; then fail ledger_changed; fi
+}
+
+release_database() { exec 7>&-; }

@@ -1,0 +1,11 @@
+# shellcheck shell=sh disable=SC2154,SC2034,SC2015
+# (variables come from what is rendered in front, or go to the next file; `a && b || fail` is meant as it reads)
+# Mend what a killed server or client left in the database. Nobody else is at work: the lock is ours.
+repair_database() {
+  maintenance=$(maintenance_database) || fail database "no other database than $database to connect to"
+  query "$maintenance" -v live="$database" -v stem="$stem" -v job="deploy:$job_id" <"$job/sql/repair.sql" >"$job/repaired" ||
+    fail database "the repair did not go through"
+  while read -r line; do
+    emit "{\"event\":\"warning\",\"text\":\"$(json "$line")\"}"
+  done <"$job/repaired"
+}

@@ -1,0 +1,88 @@
+# shellcheck shell=sh disable=SC2154,SC2034,SC2015
+# (variables come from what is rendered in front, or go to the next file; `a && b || fail` is meant as it reads)
+# Put a backup into a database of its own, beside the live one, and prove that it is all there.
+
+# open_backup FILE: sets dump_format; the content tells, not the name
+open_backup() {
+  case $(head -c 5 "$1" | od -An -tx1 | tr -d ' \n') in
+    1f8b*) dump_format=gzip ;;
+    28b52ffd*) dump_format=zstd ;;
+    5047444d50) dump_format=archive ;;
+    *) dump_format=plain ;;
+  esac
+}
+
+# read_backup FILE: the dump as SQL on stdout
+read_backup() {
+  case $dump_format in
+    gzip) gzip -dc "$1" ;;
+    zstd) zstd -dcq "$1" ;;
+    archive) pg "$maintenance" pg_restore -f - <"$1" ;;
+    plain) cat "$1" ;;
+  esac
+}
+
+# check_backup FILE [SHA256]: every byte of it is read before anything relies on it
+check_backup() {
+  restored_file=$1
+  maintenance=$(maintenance_database) || fail database "no other database than $database to connect to"
+  open_backup "$1"
+  sha256sum "$1" >"$job/sum" &
+  : >"$job/damage"
+  { read_backup "$1" 7>&- || echo damaged >>"$job/damage"; } | awk -f "$job/sh/inspect.awk" >"$job/restored_dump"
+  wait $! || fail backup_unusable "it can't be read"
+  read -r restored_sum _ <"$job/sum"
+  if [ -s "$job/damage" ]; then fail backup_unusable "it is damaged"; fi
+  if [ -n "${2-}" ] && [ "$restored_sum" != "$2" ]; then fail backup_unusable "its sha256 isn't the one in its manifest"; fi
+  if ! grep -q '^dumper' "$job/restored_dump"; then fail backup_unusable "it isn't a dump by pg_dump"; fi
+  if grep -q '^cluster' "$job/restored_dump"; then fail backup_unusable "it is a dump of a whole server by pg_dumpall"; fi
+  if grep -q '^connects' "$job/restored_dump"; then fail backup_unusable "it was made with --create and would go to a database of its own choice"; fi
+  if ! grep -q '^complete' "$job/restored_dump"; then fail backup_unusable "it has no end: it was cut off"; fi
+  dumper=$(awk -F '\t' '$1 == "dumper" {print int($2); exit}' "$job/restored_dump")
+  if [ "${dumper:-0}" -gt "$((server_version / 10000))" ]; then
+    fail backup_unusable "it was made by pg_dump $dumper, the server is $((server_version / 10000))"
+  fi
+}
+
+# create_side NAME: an empty database with the encoding, locale, owner and tablespace of the live one
+create_side() {
+  side=$1
+  do_at_end drop_side
+  query "$database" -v side="$side" <"$job/sql/create_like.sql" >"$job/create_side.sql" 7>&- || fail database "the live database's properties can't be read"
+  query "$maintenance" <"$job/create_side.sql" >/dev/null 7>&- || fail restore_failed "the side database can't be created"
+  side_oid=$(query "$maintenance" -v live="$side" <"$job/sql/oid.sql" 7>&-)
+}
+
+# dress_side: what a plain dump leaves out, and what would stand in a restore's way: settings, grants, comment, limits
+dress_side() {
+  query "$database" -v side="$side" <"$job/sql/dress_like.sql" >"$job/dress_side.sql" 7>&- || fail database "the live database's properties can't be read"
+  query "$maintenance" -1 <"$job/dress_side.sql" >/dev/null 7>&- || fail restore_failed "the live database's properties can't be given to the side database"
+}
+
+drop_side() {
+  query "$maintenance" -v side="$side" <"$job/sql/drop_side.sql" >/dev/null 2>&1 7>&-
+}
+
+# restore_side: strictly, into a database that nobody uses
+restore_side() {
+  : >"$job/damage"
+  pg_options_before=$pg_options
+  pg_options='-c synchronous_commit=off -c maintenance_work_mem=256MB -c client_min_messages=warning'
+  { read_backup "$restored_file" 7>&- || echo damaged >>"$job/damage"; } |
+    query "$side" >/dev/null 7>&- || fail restore_failed "psql ended with status $?"
+  if [ -s "$job/damage" ]; then fail backup_unusable "it could not be read twice"; fi
+  query "$side" -c ANALYZE </dev/null >/dev/null 7>&- || fail restore_failed "ANALYZE failed"
+  pg_options=$pg_options_before
+}
+
+# compare_side: rows per table as the dump has them
+compare_side() {
+  query "$side" -F "$(printf '\t')" <"$job/sql/count_rows.sql" >"$job/side_rows" 7>&- || fail restore_failed "the rows could not be counted"
+  awk -F '\t' -v OFS='\t' '$1 == "table" {print $2, $3}' "$job/restored_dump" | LC_ALL=C sort >"$job/dump_rows"
+  if ! awk -F '\t' '
+    FILENAME == ARGV[1] {rows[$1] = $2; next}
+    !($1 in rows) || rows[$1] != $2 {print $1 " has " ($1 in rows ? rows[$1] : "no") " rows instead of " $2; bad = 1; exit}
+    END {exit bad}' "$job/side_rows" "$job/dump_rows" >"$job/differs"; then
+    fail restore_failed "$(cat "$job/differs")"
+  fi
+}

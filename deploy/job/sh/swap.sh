@@ -1,0 +1,65 @@
+# shellcheck shell=sh disable=SC2154,SC2034,SC2015
+# (variables come from what is rendered in front, or go to the next file; `a && b || fail` is meant as it reads)
+# Exchange the live database with the side database: nothing before this has touched the live one.
+
+# show_changes: what a yes would change
+show_changes() {
+  query "$database" -F "$(printf '\t')" <"$job/sql/count_rows.sql" >"$job/live_rows" 7>&- || fail database "the live rows could not be counted"
+  awk -F '\t' '
+    function escaped(s) { gsub(/\\/, "\\\\", s); gsub(/"/, "\\\"", s); return s }
+    FILENAME == ARGV[1] {then_rows[$1] = $2; next}
+    {now[$1] = $2}
+    END {
+      for (t in then_rows) all[t]; for (t in now) all[t]
+      for (t in all) if (then_rows[t] != now[t] || !(t in then_rows) || !(t in now)) {
+        printf "%s{\"table\":\"%s\",\"now\":%s,\"then\":%s}", (n++ ? "," : ""), escaped(t),
+          (t in now ? now[t] : "null"), (t in then_rows ? then_rows[t] : "null")
+        if (n == 200) break
+      }
+    }' "$job/side_rows" "$job/live_rows" >"$job/changes"
+  query "$side" -v ledger_schema="$ledger_schema" <"$job/sql/ledger_names.sql" >"$job/then_applied" 7>&- || : >"$job/then_applied"
+  query "$database" -v ledger_schema="$ledger_schema" <"$job/sql/ledger_names.sql" >"$job/now_applied" 7>&- || : >"$job/now_applied"
+  pending_again=$(awk 'FILENAME == ARGV[1] {then_has[$0]; next} !($0 in then_has) {printf "%s\"%s\"", (n++ ? "," : ""), $0}' \
+    "$job/then_applied" "$job/now_applied")
+  emit "{\"event\":\"changes\",\"rows\":[$(cat "$job/changes")],\"pending_again\":[$pending_again]}"
+}
+
+# confirm: ask whoever follows; silence is a no
+confirm() {
+  if [ "$assume_yes" = yes ]; then return 0; fi
+  emit "{\"event\":\"confirm\"}"
+  waited=0
+  until [ -s "$job/answer" ]; do
+    refuse_if_cancelled
+    if [ "$waited" -ge "$answer_within_s" ]; then fail not_confirmed "nobody answered within $answer_within_s s"; fi
+    waited=$((waited + 1))
+    sleep 1
+  done
+  if [ "$(cat "$job/answer")" != yes ]; then fail not_confirmed; fi
+}
+
+# swap REPLACED: fence, terminate, rename both in one transaction, unfence
+swap() {
+  replaced=$1
+  release_database
+  do_at_end unfence_if_unswapped
+  query "$maintenance" -v live="$database" -v side="$side" -v replaced="$replaced" -v mark="@$mark" \
+    <"$job/sql/swap.sql" >"$job/swapped"
+  swap_status=$?
+  if [ "$(live_oid)" = "$side_oid" ]; then
+    swapped=yes
+    ended_json="${ended_json:+$ended_json,}\"replaced_database\":\"$(json "$replaced")\",\"pending_again\":[$pending_again],\"outage_ms\":$(
+      awk '$1 == "outage_ms" {print $2; n = 1} END {if (!n) print "null"}' "$job/swapped"
+    )"
+    return 0
+  fi
+  fail swap_failed "psql ended with status $swap_status"
+}
+
+live_oid() { query "$maintenance" -v live="$database" <"$job/sql/oid.sql"; }
+
+unfence_if_unswapped() {
+  if [ "${swapped-}" != yes ]; then
+    query "$maintenance" -v live="$database" <"$job/sql/unfence.sql" >/dev/null
+  fi
+}

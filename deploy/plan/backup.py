@@ -1,0 +1,109 @@
+"""What a new backup is called, and which old one a name means."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from deploy.model.backup import STAMP, Backup
+from deploy.model.errors import BackupNotFound, NoSpace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from deploy.model.observation import Observation
+
+ASSUMED_RATIO = 3
+"""A gzipped dump of unknown data is taken to need a third of the database's size on disk; measured: a quarter or less."""
+
+LATEST = ("pre_deploy", "backup")
+"""The kinds that `latest` means: those taken before a change, not what a rollback threw out."""
+
+
+def name_backup(kind: str, now: datetime, taken: Sequence[Backup], *, environment: str) -> str:
+    """Return a free name such as `pre_deploy_20261122_115500.sql.gz`; a clock that was set back never overwrites."""
+    stem = f"backup_{environment}" if kind == "backup" else kind
+    names = {b.name for b in taken}
+    while (name := f"{stem}_{now.strftime(STAMP)}.sql.gz") in names:
+        now += timedelta(seconds=1)
+    return name
+
+
+def require_space_for_backup(seen: Observation) -> None:
+    """Refuse when the disk can't take another backup.
+
+    Raises:
+        NoSpace: with the numbers.
+    """
+    earlier = [b for b in seen.backups if b.verified]
+    if earlier:
+        needed = max(earlier, key=lambda b: b.taken_at).bytes * 3 // 2
+    elif seen.database:
+        needed = seen.database.bytes // ASSUMED_RATIO
+    else:
+        return
+    if seen.free_bytes < needed:
+        raise NoSpace(
+            f"a backup needs about {megabytes(needed)}, {megabytes(seen.free_bytes)} are free on the server",
+            hint="Free space there, or lower keep_backups; `fab -H … backups` shows what the old ones take.",
+        )
+
+
+def megabytes(count: int) -> str:
+    """Say a number of bytes as people do."""
+    for unit, name in ((10**9, "GB"), (10**6, "MB")):
+        if count >= unit:
+            return f"{count / unit:.1f} {name}"
+    return f"{max(count, 0) / 1000:.0f} kB"
+
+
+def choose_backup(wanted: str, backups: Sequence[Backup], *, now: datetime) -> Backup:
+    """Return the backup that `--backup` means.
+
+    `latest` is the newest that was taken before a change (so never a pre_rollback one, which holds what a rollback threw out),
+    `pre_deploy`, `pre_rollback` and `backup` the newest of their kind, anything else a file name in `backups/`.
+
+    Raises:
+        BackupNotFound: nothing fits; the candidates are listed.
+    """
+    kinds = {"latest": LATEST, "pre_deploy": ("pre_deploy",), "pre_rollback": ("pre_rollback",), "backup": ("backup",)}
+    if wanted in kinds:
+        fitting = newest_first(backups, kinds[wanted])
+    else:
+        fitting = [b for b in backups if b.name == wanted.removeprefix("backups/")]
+    if not fitting:
+        message = f"there is no backup {wanted!a}" if wanted else "--backup says which one, and is empty"
+        raise BackupNotFound(
+            message,
+            hint="Name one of these, latest, or pre_deploy."
+            if backups
+            else "There is none; `fab -H … backup` takes one.",
+            details=tuple(candidate(b, now) for b in sorted(backups, key=lambda b: b.taken_at, reverse=True)[:20]),
+        )
+    return fitting[0]
+
+
+def newest_first(backups: Sequence[Backup], kinds: Sequence[str]) -> list[Backup]:
+    """Return the verified backups of these kinds."""
+    return sorted(
+        (b for b in backups if b.verified and b.kind in kinds), key=lambda b: (b.taken_at, b.name), reverse=True
+    )
+
+
+def candidate(backup: Backup, now: datetime) -> str:
+    """Describe a backup in one line."""
+    last = backup.manifest.migration if backup.manifest else None
+    known = "verified" if backup.verified else "not verified"
+    return f"{backup.name}  {age(now, backup.taken_at)} old  {megabytes(backup.bytes)}  {known}" + (
+        f", up to {last}" if last else ""
+    )
+
+
+def age(now: datetime, then: datetime) -> str:
+    """Say how long ago something was, roughly."""
+    seconds = max(0, int((now - then).total_seconds()))
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"

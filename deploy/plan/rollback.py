@@ -1,0 +1,107 @@
+"""How a backup takes the place of the database, decided before anything is touched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from deploy.model.backup import STAMP, Backup
+from deploy.model.errors import BackupUnusable, DatabaseRightsLacking, NoSpace, RollbackBlocked
+from deploy.plan.backup import choose_backup, megabytes, name_backup
+from deploy.plan.retention import plan_retention
+
+if TYPE_CHECKING:
+    from deploy.model.observation import Database, Observation
+    from deploy.model.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackPlan:
+    """A rollback, decided. `side` and `replaced` are names of databases; `safety` is the backup taken just before the swap."""
+
+    backup: Backup
+    side: str
+    replaced: str
+    safety: str
+    prune: tuple[str, ...]
+    last_applied: str | None
+    ledger_fingerprint: str
+
+
+def plan_rollback(wanted: str, seen: Observation, database: Database, settings: Settings, *, stem: str) -> RollbackPlan:
+    """Decide how a backup takes the place of the database.
+
+    Args:
+        wanted: what `--backup` says.
+        seen: the server.
+        database: as `require_workplace` returned it.
+        settings: of its environment.
+        stem: what the names of side and replaced databases begin with.
+
+    Raises:
+        BackupNotFound, BackupUnusable, DatabaseRightsLacking, RollbackBlocked, NoSpace: nothing has been touched.
+    """
+    backup = choose_backup(wanted, seen.backups, now=seen.time)
+    _require_usable(backup, database)
+    _require_rights(database)
+    _require_free(database)
+    _require_space(backup, seen, database)
+    stamp = seen.time.strftime(STAMP)
+    return RollbackPlan(
+        backup=backup,
+        side=f"{stem}_side_{stamp}",
+        replaced=f"{stem}_replaced_{stamp}",
+        safety=name_backup("pre_rollback", seen.time, seen.backups, environment=settings.environment),
+        prune=plan_retention(
+            seen.backups, keep=settings.keep_backups, taking="pre_rollback", needed=frozenset({backup.name})
+        ),
+        last_applied=seen.ledger.last,
+        ledger_fingerprint=seen.ledger.fingerprint,
+    )
+
+
+def _require_usable(backup: Backup, database: Database) -> None:
+    if backup.bytes == 0:
+        raise BackupUnusable(f"{backup.name} is empty", hint="Choose another; `fab -H … backups` lists them.")
+    manifest = backup.manifest
+    if manifest and manifest.server_version // 10_000 > database.major:
+        raise BackupUnusable(
+            f"{backup.name} is of PostgreSQL {manifest.server_version // 10_000}, the server is {database.major}",
+            hint="Restore it on a server of that version, or choose another backup.",
+        )
+
+
+def _require_rights(database: Database) -> None:
+    if not (database.superuser or (database.createdb and database.owns)):
+        raise DatabaseRightsLacking(
+            f"{database.user} may not create databases or doesn't own {database.name}",
+            hint=f"As a superuser: ALTER ROLE {database.user} CREATEDB; ALTER DATABASE {database.name} OWNER TO {database.user};",
+        )
+
+
+def _require_free(database: Database) -> None:
+    if database.prepared:
+        raise RollbackBlocked(
+            f"{database.prepared} prepared transactions are open in {database.name}",
+            hint="COMMIT PREPARED or ROLLBACK PREPARED each of pg_prepared_xacts; they stand against renaming it.",
+        )
+    if database.slots:
+        raise RollbackBlocked(
+            f"the replication slot {database.slots[0]} belongs to {database.name}, and would follow the replaced database",
+            hint="Stop its reader and drop it (pg_drop_replication_slot), then roll back and let the reader begin anew.",
+        )
+    if database.subscriptions:
+        raise RollbackBlocked(
+            f"{database.name} subscribes to another server, and its worker would go on writing into the replaced database",
+            hint="ALTER SUBSCRIPTION … DISABLE, set its slot to NONE and drop it; make it anew after the rollback.",
+        )
+
+
+def _require_space(backup: Backup, seen: Observation, database: Database) -> None:
+    """The side database is as large as the live one; the server's disk is taken to be the container's too."""
+    needed = database.bytes + backup.bytes * 2
+    if seen.free_bytes < needed:
+        raise NoSpace(
+            f"a side database and a safety backup need about {megabytes(needed)}, {megabytes(seen.free_bytes)} are free on the server",
+            hint="Free space there: replaced databases and old backups are what usually can go.",
+        )

@@ -1,0 +1,277 @@
+"""Events and results as lines for people."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+from deploy.model.event import (
+    BackupsPruned,
+    BackupStarted,
+    BackupTaken,
+    ChangesShown,
+    ConnectionDropped,
+    ConnectionRestored,
+    Event,
+    JobBegun,
+    MigrationApplied,
+    MigrationStarted,
+    Retrying,
+    StepStarted,
+    Waiting,
+    Warned,
+)
+from deploy.plan.backup import age, megabytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from deploy.commands.look import Check, Entry, Status
+    from deploy.commands.release import ReleaseResult
+    from deploy.commands.rollback import RollbackResult
+    from deploy.model.errors import DeployError
+    from deploy.model.observation import Observation
+    from deploy.plan.release import ReleasePlan
+    from deploy.plan.rollback import RollbackPlan
+
+SHOWN_STEPS = {
+    "restore": "📦 Restoring into a side database...",
+    "compare": "🔎 Comparing rows per table...",
+    "swap": "🔁 Swapping the databases...",
+    "check the backup": "🔎 Reading the backup...",
+}
+SHOWN_CHANGES = 12
+
+
+class Console:
+    """Writes to one stream; what it prints is for people, and changes when a better word is found."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def line(self, text: str = "") -> None:
+        """Print one line, at once."""
+        try:
+            print(text, file=self._stream, flush=True)
+        except UnicodeEncodeError:
+            encoding = self._stream.encoding or "ascii"
+            print(text.encode(encoding, "replace").decode(encoding), file=self._stream, flush=True)
+
+    def note(self, text: str) -> None:
+        """Say what is going on."""
+        self.line(f"▶ {text}")
+
+    def error(self, error: DeployError, host: str) -> None:
+        """Say what happened, and what to do."""
+        self.line(f"❌ {for_host(error.message, host)}")
+        for detail in error.details:
+            self.line(f"   {for_host(detail, host)}")
+        self.line(f"   👉 {for_host(error.hint, host)}")
+
+    def ask(self, question: str) -> bool:
+        """Ask for the word yes."""
+        self._stream.write(f"❓ {question} Type yes to go on: ")
+        self._stream.flush()
+        try:
+            return sys.stdin.readline().strip() == "yes"
+        except KeyboardInterrupt:
+            self.line()
+            return False
+
+    def event(self, event: Event) -> None:  # noqa: C901, PLR0912 - one line a kind of event
+        """Put an event into words; most of what a job says is for the record only."""
+        match event:
+            case JobBegun(job):
+                self.line(f"▶ job {job}")
+            case StepStarted(name):
+                if name in SHOWN_STEPS:
+                    self.line(SHOWN_STEPS[name])
+            case BackupStarted(name):
+                kind = (
+                    "safety"
+                    if name.startswith("pre_rollback")
+                    else "pre-deployment"
+                    if name.startswith("pre_deploy")
+                    else "a"
+                )
+                self.line(f"🔒 Creating {kind} backup...")
+            case BackupTaken(name, size, _, tables, rows):
+                self.line(f"  ✅ {name}: {megabytes(size)}, {tables} tables, {rows} rows, verified")
+            case MigrationStarted(name):
+                self.line(f"📄 Applying migration: {name}")
+            case MigrationApplied(name):
+                self.line(f"  ✅ {name} applied successfully")
+            case Waiting(pid, application, user, state, since, query):
+                self.line(
+                    f"  ⏳ waits for pid {pid} ({application or 'no name'}, {user}, {state} since {since}): {query}"
+                )
+            case Retrying(in_s, attempt, of):
+                self.line(f"  ⏳ its lock was not had in time; it was rolled back, try {attempt} of {of} in {in_s} s")
+            case ChangesShown():
+                self._changes(event)
+            case BackupsPruned(count):
+                self.line(f"🧹 {count} old backups removed")
+            case Warned(text):
+                self.line(f"⚠️  {text}")
+            case ConnectionDropped(for_s):
+                self.line(
+                    f"🔌 the connection is lost; the job goes on without it. Trying to come back for {for_s:.0f} s..."
+                )
+            case ConnectionRestored():
+                self.line("🔌 connected again")
+            case _:
+                pass
+
+    def _changes(self, changes: ChangesShown) -> None:
+        if changes.pending_again:
+            self.line(f"   pending again: {', '.join(changes.pending_again)}")
+        if not changes.rows:
+            self.line("   no table has another number of rows than now")
+            return
+        rows = [("table", "rows now", "rows then")]
+        rows += [(c.table, _count(c.now), _count(c.then)) for c in changes.rows[:SHOWN_CHANGES]]
+        self.table(rows, indent="   ")
+        if len(changes.rows) > SHOWN_CHANGES:
+            self.line(f"   and {len(changes.rows) - SHOWN_CHANGES} more tables")
+
+    def table(self, rows: Sequence[Sequence[str]], *, indent: str = "") -> None:
+        """Print rows as columns; the first row is the header."""
+        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        for row in rows:
+            self.line(indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+    def release_plan(self, host: str, plan: ReleasePlan, seen: Observation, *, dry_run: bool) -> None:
+        """Show what a deploy will do."""
+        head = "would be done, nothing was changed" if dry_run else "deploying"
+        self.line(f"▶ {host}: {head}")
+        for warning in plan.warnings:
+            self.line(f"⚠️  {warning}")
+        if not dry_run:
+            return
+        if plan.does_nothing:
+            self.line("   nothing: every migration is applied")
+        if plan.upload:
+            self.line("   copy migrations/")
+        if plan.backup:
+            size = megabytes(seen.database.bytes) if seen.database else "the database"
+            self.line(f"   take a backup of {size}: {plan.backup}")
+        for migration in plan.baseline:
+            self.line(f"   record as applied, without running it: {migration.name}")
+        for pending in plan.pending:
+            self.line(
+                f"   apply {pending.migration.name}" + (" (outside a transaction)" if pending.reading.reason else "")
+            )
+        if plan.prune:
+            self.line(f"   remove {len(plan.prune)} old backups")
+
+    def release_result(self, result: ReleaseResult) -> None:
+        """Say how a deploy ended."""
+        if result.error:
+            return
+        if result.outcome == "nothing_pending":
+            self.line(f"✅ {result.host}: nothing pending")
+        else:
+            backup = f", backup {result.backup}" if result.backup else ""
+            count = f"{len(result.applied)} migration{'s' if len(result.applied) != 1 else ''} applied"
+            self.line(f"✅ {result.host}: {count} in {result.duration_s:.1f} s{backup}")
+
+    def release_table(self, results: Iterable[ReleaseResult]) -> None:
+        """Sum up a deploy to several servers."""
+        words = {"applied": "done", "nothing_pending": "done", "not_started": "not started", "planned": "planned"}
+        rows = [("host", "outcome", "applied", "backup")]
+        rows += [(r.host, words.get(r.outcome, r.outcome), str(len(r.applied)), r.backup or "-") for r in results]
+        self.table(rows)
+
+    def rollback_plan(self, host: str, plan: RollbackPlan, seen: Observation, *, dry_run: bool) -> None:
+        """Show what a rollback will do."""
+        head = "would be done, nothing was changed" if dry_run else "rolling back"
+        self.line(f"▶ {host}: {head}")
+        last = plan.backup.manifest.migration if plan.backup.manifest else None
+        known = (
+            f"up to {last}" if last else "without any migration" if plan.backup.manifest else "contents not known yet"
+        )
+        self.line(
+            f"   backup {plan.backup.name}, {age(seen.time, plan.backup.taken_at)} old, {megabytes(plan.backup.bytes)}, {known}"
+        )
+        self.line(f"   restored beside the live database first; the replaced one stays as {plan.replaced}")
+
+    def rollback_result(self, result: RollbackResult) -> None:
+        """Say how a rollback ended."""
+        if result.error:
+            return
+        self.line(f"✅ {result.host}: rolled back to {result.backup}; no connections for {result.outage_ms} ms")
+        self.line(
+            f"   safety backup {result.safety_backup}; the replaced database is kept as {result.replaced_database}"
+        )
+        if result.pending_again:
+            self.line(f"   pending again: {', '.join(result.pending_again)}")
+
+    def status(self, status: Status) -> None:
+        """Say where a server stands."""
+        standing, seen = status.standing, status.seen
+        ledger = "" if seen.ledger.exists else "; no ledger yet: the first deploy applies every file"
+        self.line(
+            f"{status.host}: {status.database.name}, {megabytes(status.database.bytes)}, PostgreSQL {status.database.major}{ledger}"
+        )
+        last = f", the last is {standing.applied[-1]}" if standing.applied else ""
+        self.line(f"  applied  {len(standing.applied)}{last}")
+        self.line(
+            f"  pending  {len(standing.pending)}{': ' + ', '.join(m.name for m in standing.pending[:8]) if standing.pending else ''}"
+        )
+        for label, names in (
+            ("edited", standing.changed),
+            ("missing", standing.missing),
+            ("late", tuple(m.name for m in standing.late)),
+            ("started, not finished", standing.unfinished),
+        ):
+            if names:
+                self.line(f"  ⚠️  {label}: {', '.join(names)}")
+        if status.database.standby:
+            self.line("  ⚠️  it is a standby: it takes no deploys")
+        if status.latest_backup:
+            self.line(
+                f"  backup   {status.latest_backup.name}, {age(seen.time, status.latest_backup.taken_at)} old: rollback --backup=latest goes there"
+            )
+        else:
+            self.line("  backup   none yet")
+        for replaced in status.database.replaced:
+            self.line(f"  replaced {replaced.name}, {megabytes(replaced.bytes)}")
+        if seen.locked:
+            self.line(f"  🔒 at work: {seen.holder or 'a job that has just begun'}")
+
+    def history(self, host: str, entries: Sequence[Entry]) -> None:
+        """List what was deployed, newest first."""
+        if not entries:
+            self.line(f"{host}: nothing was deployed yet")
+            return
+        rows = [("when (UTC)", "command", "outcome", "took", "by", "commit", "what")]
+        rows += [
+            (
+                e.started_at.replace("T", " ").rstrip("Z"),
+                e.command,
+                e.outcome or "not known",
+                f"{e.seconds} s" if e.seconds is not None else "-",
+                f"{e.by} ({e.source})",
+                (e.commit or "-")[:8],
+                ", ".join(e.rows) or str(e.plan.get("backup") or "-"),
+            )
+            for e in entries
+        ]
+        self.table(rows)
+
+    def doctor(self, host: str, checks: Sequence[Check]) -> None:
+        """List what was looked at, and what mends it."""
+        self.line(f"{host}:")
+        for check in checks:
+            self.line(f"  {'✅' if check.well else '❌'} {check.name}: {check.found}")
+            if check.mend:
+                self.line(f"     👉 {for_host(check.mend, host)}")
+
+
+def for_host(text: str, host: str) -> str:
+    """Make `fab -H … status` the command that can be typed here."""
+    return text.replace("fab -H … ", "fab " if host == "local" else f"fab -H {host} ").replace("fab -H local ", "fab ")
+
+
+def _count(rows: int | None) -> str:
+    return "no such table" if rows is None else str(rows)

@@ -1,0 +1,149 @@
+"""Results as the one JSON document that `--json` prints; the keys are the contract's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deploy.report.console import for_host
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from deploy.commands.look import Check, Entry, Status
+    from deploy.commands.release import ReleaseResult
+    from deploy.commands.rollback import RollbackResult
+    from deploy.model.backup import Backup
+    from deploy.model.errors import DeployError
+
+
+def error_document(error: DeployError | None, host: str) -> dict[str, Any] | None:
+    """An error, or null."""
+    if error is None:
+        return None
+    return {
+        "status": error.status,
+        "name": type(error).__name__,
+        "message": for_host(error.message, host),
+        "hint": for_host(error.hint, host),
+        "details": [for_host(detail, host) for detail in error.details],
+    }
+
+
+def refusal_document(error: DeployError, host: str) -> dict[str, Any]:
+    """A command that was refused before it did anything."""
+    return {"host": host, "outcome": "refused", "error": error_document(error, host)}
+
+
+def release_document(result: ReleaseResult) -> dict[str, Any]:
+    """A deploy; a dry run has its plan too."""
+    document: dict[str, Any] = {
+        "host": result.host,
+        "outcome": result.outcome,
+        "applied": list(result.applied),
+        "failed": result.failed,
+        "backup": result.backup,
+        "rehearsed": False,
+        "duration_s": round(result.duration_s, 3),
+        "error": error_document(result.error, result.host),
+    }
+    if result.plan:
+        document["plan"] = {
+            "baseline": [m.name for m in result.plan.baseline],
+            "pending": [p.migration.name for p in result.plan.pending],
+            "backup": result.plan.backup,
+            "upload": result.plan.upload,
+            "prune": list(result.plan.prune),
+            "warnings": list(result.plan.warnings),
+        }
+    return document
+
+
+def rollback_document(result: RollbackResult) -> dict[str, Any]:
+    """A rollback."""
+    return {
+        "host": result.host,
+        "outcome": result.outcome,
+        "backup": result.backup,
+        "safety_backup": result.safety_backup,
+        "replaced_database": result.replaced_database,
+        "pending_again": list(result.pending_again),
+        "outage_ms": result.outage_ms,
+        "duration_s": round(result.duration_s, 3),
+        "error": error_document(result.error, result.host),
+    }
+
+
+def backup_document(backup: Backup | None) -> dict[str, Any] | None:
+    """One backup, or null."""
+    if backup is None:
+        return None
+    manifest = backup.manifest
+    return {
+        "name": backup.name,
+        "kind": backup.kind,
+        "bytes": backup.bytes,
+        "taken_at": backup.taken_at.isoformat(),
+        "sha256": manifest.sha256 if manifest else None,
+        "migration": manifest.migration if manifest else None,
+        "verified": backup.verified,
+        "restored_at": manifest.restored_at if manifest else None,
+    }
+
+
+def status_document(status: Status) -> dict[str, Any]:
+    """Where a server stands."""
+    standing, seen = status.standing, status.seen
+    return {
+        "host": status.host,
+        "database": status.database.name,
+        "database_bytes": status.database.bytes,
+        "server_version": status.database.version,
+        "standby": status.database.standby,
+        "applied": list(standing.applied),
+        "pending": [m.name for m in standing.pending],
+        "changed": list(standing.changed),
+        "missing": list(standing.missing),
+        "late": [m.name for m in standing.late],
+        "unfinished": list(standing.unfinished),
+        "latest_backup": backup_document(status.latest_backup),
+        "replaced": [{"name": r.name, "bytes": r.bytes} for r in status.database.replaced],
+        "lock": None if not seen.locked else _holder(status),
+    }
+
+
+def _holder(status: Status) -> Mapping[str, str | None]:
+    holder = status.seen.holder
+    if holder is None:
+        return {"job": None, "command": None, "by": None, "from": None, "since": None, "step": None}
+    return {
+        "job": holder.job,
+        "command": holder.command,
+        "by": holder.by,
+        "from": holder.source,
+        "since": holder.since,
+        "step": holder.step,
+    }
+
+
+def history_document(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """What was deployed, newest first."""
+    return [
+        {
+            "job": e.job,
+            "command": e.command,
+            "by": e.by,
+            "from": e.source,
+            "commit": e.commit,
+            "started_at": e.started_at,
+            "seconds": e.seconds,
+            "outcome": e.outcome,
+            "applied": list(e.rows),
+            "backup": e.plan.get("backup"),
+        }
+        for e in entries
+    ]
+
+
+def doctor_document(checks: Sequence[Check]) -> list[dict[str, Any]]:
+    """What was looked at."""
+    return [{"name": c.name, "well": c.well, "found": c.found, "mend": c.mend} for c in checks]

@@ -1,0 +1,269 @@
+"""The commands: flags in, one call, events out."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+from fabric import Connection
+from fabric.main import program
+from invoke.collection import Collection
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+from deploy.model.errors import DeployError
+from deploy.report.console import Console
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from invoke.context import Context
+
+    from deploy.server.target import Server
+
+JSON = "Print one JSON document on stdout, and everything else on stderr."
+YES = "Answer yes to the question; needed where there is no terminal."
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "dry_run": "Look at the real server, show the plan and change nothing.",
+        "only": "Apply this one migration (its number) and no other.",
+        "reapply": "Run this migration again, edited or not.",
+        "baseline": "Record everything up to this number as applied, without running it.",
+        "allow_late": "Apply files whose number is lower than one that is applied.",
+        "always_backup": "Take a backup even if nothing is pending.",
+        "yes": "Accepted for scripts; a deploy asks nothing.",
+        "json": JSON,
+    },
+)
+def deploy(  # noqa: PLR0913 - the contract's flags
+    c: Context,
+    *,
+    dry_run: bool = False,
+    only: str = "",
+    reapply: str = "",
+    baseline: str = "",
+    allow_late: bool = False,
+    always_backup: bool = False,
+    yes: bool = False,  # noqa: ARG001 - scripts pass it to every command
+    json: bool = False,
+) -> None:
+    """Back up, prove the backup, apply every pending migration.
+
+    Example: fab -H prod deploy
+    """
+    from deploy.commands.release import release  # noqa: PLC0415 - each command imports what it needs: starting is felt
+    from deploy.plan.release import Wish  # noqa: PLC0415
+    from deploy.report.document import release_document  # noqa: PLC0415
+
+    def story(servers: list[Server], console: Console) -> tuple[list[Any], DeployError | None]:
+        wish = Wish(only, reapply, baseline, allow_late, always_backup)
+        results = release(servers, wish, console, dry_run=dry_run or c.config.run.dry)
+        if len(results) > 1:
+            console.release_table(results)
+        return [release_document(r) for r in results], next((r.error for r in results if r.error), None)
+
+    _tell(c, story, json=json)
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "backup": "A file name in backups/, latest, or pre_deploy (the newest of its kind).",
+        "dry_run": "Look at the real server, show the plan and change nothing.",
+        "yes": YES,
+        "json": JSON,
+    },
+)
+def rollback(c: Context, *, backup: str = "", yes: bool = False, dry_run: bool = False, json: bool = False) -> None:
+    """Put a backup in place of the database, and keep the replaced one.
+
+    Example: fab -H prod rollback --backup=pre_deploy
+    """
+    from deploy.commands.rollback import rollback as roll_back  # noqa: PLC0415
+    from deploy.report.document import rollback_document  # noqa: PLC0415
+
+    def story(servers: list[Server], console: Console) -> tuple[list[Any], DeployError | None]:
+        results = []
+        for server in servers:
+            result = roll_back(server, backup, console, assume_yes=yes, dry_run=dry_run or c.config.run.dry)
+            results.append(result)
+            if result.error:
+                break
+        return [rollback_document(r) for r in results], results[-1].error
+
+    _tell(c, story, json=json)
+
+
+@task(auto_shortflags=False, help={"json": JSON})
+def status(c: Context, *, json: bool = False) -> None:
+    """Say where things stand: applied, pending, anything wrong, the newest backup.
+
+    Example: fab -H prod status
+    """
+    from deploy.commands.look import status as look  # noqa: PLC0415
+    from deploy.report.document import status_document  # noqa: PLC0415
+
+    def story(servers: list[Server], console: Console) -> tuple[list[Any], DeployError | None]:
+        found = [look(server) for server in servers]
+        for each in found:
+            console.status(each)
+        return [status_document(each) for each in found], None
+
+    _tell(c, story, json=json)
+
+
+@task(auto_shortflags=False, help={"limit": "How many of the newest.", "json": JSON})
+def history(c: Context, *, limit: int = 20, json: bool = False) -> None:
+    """List what was deployed, when, by whom and how it ended.
+
+    Example: fab -H prod history --limit=5
+    """
+    from deploy.commands.look import history as look  # noqa: PLC0415
+    from deploy.report.document import history_document  # noqa: PLC0415
+
+    def story(servers: list[Server], console: Console) -> tuple[list[Any], DeployError | None]:
+        documents = []
+        for server in servers:
+            entries = look(server, limit=limit)
+            console.history(server.name, entries)
+            documents.append(history_document(entries))
+        return documents, None
+
+    _tell(c, story, json=json)
+
+
+@task(auto_shortflags=False, help={"json": JSON})
+def doctor(c: Context, *, json: bool = False) -> None:
+    """Look at all that can be wrong on a server, and say what mends it.
+
+    Example: fab -H prod doctor
+    """
+    from deploy.commands.look import doctor as look  # noqa: PLC0415
+    from deploy.model.errors import ServerUnfit  # noqa: PLC0415
+    from deploy.report.document import doctor_document  # noqa: PLC0415
+
+    def story(servers: list[Server], console: Console) -> tuple[list[Any], DeployError | None]:
+        documents, wrong = [], 0
+        for server in servers:
+            checks = look(server)
+            console.doctor(server.name, checks)
+            documents.append(doctor_document(checks))
+            wrong += sum(not check.well for check in checks)
+        error = ServerUnfit(f"{wrong} of these need mending", hint="Each has its remedy beside it.") if wrong else None
+        return documents, error
+
+    _tell(c, story, json=json)
+
+
+@task(auto_shortflags=False)
+def follow(c: Context) -> None:
+    """Watch the job that runs on the server, or show how the last one went.
+
+    Example: fab -H prod follow
+    """
+    from deploy.commands.watch import watch  # noqa: PLC0415
+
+    def story(servers: list[Server], console: Console) -> tuple[list[Any], DeployError | None]:
+        for server in servers:
+            watch(server, console)
+            console.line(f"✅ {server.name}: the job ended well")
+        return [], None
+
+    _tell(c, story, json=False)
+
+
+@task(auto_shortflags=False)
+def cancel(c: Context) -> None:
+    """Stop the job that runs on the server at a safe point.
+
+    Example: fab -H prod cancel
+    """
+    from deploy.commands.watch import cancel as stop  # noqa: PLC0415
+
+    def story(servers: list[Server], console: Console) -> tuple[list[Any], DeployError | None]:
+        for server in servers:
+            stop(server, console)
+            console.line(f"✅ {server.name}: the job has ended; `fab -H {server.name} follow` shows how")
+        return [], None
+
+    _tell(c, story, json=False)
+
+
+@task(auto_shortflags=False)
+def repair(c: Context) -> None:
+    """Take away what a killed server left: a fence, side databases, partial files.
+
+    Example: fab -H prod repair
+    """
+    from deploy.commands.repair import repair as mend  # noqa: PLC0415
+
+    def story(servers: list[Server], console: Console) -> tuple[list[Any], DeployError | None]:
+        for server in servers:
+            mend(server, console)
+        return [], None
+
+    _tell(c, story, json=False)
+
+
+def _tell(
+    c: Context,
+    story: Callable[[list[Server], Console], tuple[list[Any], DeployError | None]],
+    *,
+    json: bool,
+) -> None:
+    """Open every server that -H names, tell the story to all of them at once, and turn its end into an exit status.
+
+    Fabric calls a task once for each host; a deploy has to see all of them before it touches the first. So the first call does
+    the work, and the others have nothing left to do.
+    """
+    from deploy.report.document import refusal_document  # noqa: PLC0415
+    from deploy.server.target import hosts_of, open_server  # noqa: PLC0415
+
+    console = Console(sys.stderr if json else sys.stdout)
+    servers: list[Server] = []
+    name = "local"
+    try:
+        hosts = hosts_of(_typed_hosts(c))
+        if hosts[0] is not None and isinstance(c, Connection) and c != Connection(hosts[0], config=c.config):
+            return
+        section = c.config.get("deploy", {})
+        for host in hosts:
+            name = host or "local"
+            servers.append(open_server(c, host, section, ssh_config_file=_ssh_config_file()))
+        documents, error = story(servers, console)
+    except DeployError as refused:
+        documents, error = [refusal_document(refused, name)], refused
+    except KeyboardInterrupt:
+        console.line()
+        console.line(
+            f"▶ left; a job that was started goes on. Watch it with `fab -H {name} follow`, stop it with `fab -H {name} cancel`"
+        )
+        raise Exit(code=130) from None
+    finally:
+        for server in servers:
+            server.shell.close()
+    if json:
+        document = documents[0] if len(documents) == 1 else {"hosts": documents}
+        Console(sys.stdout).line(jsonlib.dumps(document, ensure_ascii=False, indent=2))
+    if error:
+        console.error(error, name)
+        raise Exit(code=error.status)
+
+
+def _typed_hosts(c: Context) -> str | None:
+    """What stands behind -H: fab's own parsing where fab runs us, else the connection that we were called with."""
+    if hasattr(program, "core"):
+        typed = program.args.hosts.value
+        return None if typed is None else str(typed)
+    return str(c.original_host) if isinstance(c, Connection) else None
+
+
+def _ssh_config_file() -> str | None:
+    return program.args["ssh-config"].value if hasattr(program, "core") else None
+
+
+ns = Collection(deploy, rollback, status, history, doctor, follow, cancel, repair)
