@@ -128,7 +128,7 @@ _NEXT_STOP = re.compile(
 )
 # In CREATE FUNCTION, words count as well: BEGIN and CASE open, END closes.
 _NEXT_STOP_IN_FUNCTION = re.compile(
-    rf"(?:[^'\"$\\:;()/\-{_NAME}]++|(?!(?:begin|case|end)(?![{_IDENTIFIER}]))[{_NAME}][{_IDENTIFIER}]*+"
+    rf"(?:[^'\"$\\:;()/\-{_NAME}]++|(?!(?:begin|case|end)(?![{_IDENTIFIER}]))[{_LETTER}][{_IDENTIFIER}]*+|[0-9]++(?:[{_LETTER}][{_IDENTIFIER}]*+)?+"
     rf"|{_NO_STOP}|{_FLAT_PARENTHESES})*+(['\"$\\:;()/]|begin|case|end)",
     re.DOTALL | re.IGNORECASE,
 )
@@ -178,6 +178,7 @@ class _Scanner:
         self.original = text
         self.text = text  # the same, but for COPY data that had to be blanked
         self.position = 0
+        self.last_token_end = 0  # of a dollar quote or a variable, whose letters don't begin an identifier
         self.statements: list[Statement] = []
         self.commands: list[MetaCommand] = []
         self.unterminated: Unterminated | None = None
@@ -307,13 +308,13 @@ class _Scanner:
         self.never_ends("comment")
 
     def dollar(self) -> None:
-        back = max(0, self.position - _LONGEST_IDENTIFIER)
-        if _IDENTIFIER_BEFORE.search(self.text, back, self.position):
+        back = max(self.last_token_end, self.position - _LONGEST_IDENTIFIER)
+        if _IDENTIFIER_BEFORE.search(self.text[back : self.position]):
             self.position = _end_of(_REST_OF_IDENTIFIER, self.text, self.position)
         elif (tag := _DOLLAR_TAG.match(self.text, self.position)) is None:
             self.position += 1
         elif (stop := self.text.find(tag[0], tag.end())) >= 0:
-            self.position = stop + len(tag[0])
+            self.position = self.last_token_end = stop + len(tag[0])
         else:
             self.never_ends("dollar quote")
 
@@ -341,7 +342,7 @@ class _Scanner:
             return
         self.edits.append((found.start(), found.end(), _placeholder(found[0])))
         self.has_variables = True
-        self.position = found.end()
+        self.position = self.last_token_end = found.end()
 
     def is_array_slice(self) -> bool:
         """Tell `bounds[low:high]` from `ARRAY[:x, :y]`: a slice's colon follows its lower bound or the bracket itself.
@@ -399,8 +400,7 @@ class _Scanner:
 
     def skip_copy_data(self, copies: int) -> None:
         """Step over the lines that follow, for each copy up to and with the one that is only a backslash and a full stop."""
-        line_end = self.text.find("\n", self.position)
-        if line_end < 0 or not copies:
+        if not copies or (line_end := self.text.find("\n", self.position)) < 0:
             return
         data_end = line_end + 1
         for _ in range(copies):

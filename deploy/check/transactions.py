@@ -247,22 +247,17 @@ class _File:
         begin, end = block.begin, block.end
         if end is None or not block.is_plain:
             yield self.at(begin.start, "its transaction doesn't end with a plain COMMIT")
-            return
-        if not (_is_only_sql(begin) and _is_only_sql(end)):
+        elif not (_is_only_sql(begin) and _is_only_sql(end)):
             yield self.at(begin.start, "its BEGIN or COMMIT has a meta-command or a variable in it")
-        if self.is_in_branch(begin.start) or self.is_in_branch(end.start):
+        elif self.is_in_branch(begin.start) or self.is_in_branch(end.start):
             yield self.at(begin.start, "its transaction depends on an \\if")
-        if not _BEGIN_OPTIONS.fullmatch(block.options):
+        elif not _BEGIN_OPTIONS.fullmatch(block.options):
             yield self.at(begin.start, f"BEGIN {block.options.upper()} can't take in the ledger row")
-        outside = [
-            s.start for s in self.script.statements if not begin.start <= s.start <= end.start and not _is_neutral(s)
-        ]
-        outside += [
-            c.start
-            for c in self.script.commands
-            if not begin.start <= c.start <= end.start and c.name not in _NEUTRAL_COMMANDS
-        ]
-        yield from (self.at(offset, "stands outside of the file's own transaction") for offset in sorted(outside))
+        else:
+            acting = [statement.start for statement in self.script.statements if not _is_neutral(statement)]
+            acting += [command.start for command in self.script.commands if command.name not in _NEUTRAL_COMMANDS]
+            outside = sorted(offset for offset in acting if not begin.start <= offset <= end.start)
+            yield from (self.at(offset, "stands outside of the file's own transaction") for offset in outside)
 
     def at(self, offset: int, what: str) -> str:
         return f"line {line_and_column(self.text, offset)[0]}: {what}"

@@ -109,6 +109,14 @@ class TestAStatementEnds:
             ("select $$;$$; select $a$;$$;$b$;$a$;", ["select $$;$$", "select $a$;$$;$b$;$a$"]),
             ("select a$$; select $1; select 2$;", ["select a$$", "select $1", "select 2$"]),
             (
+                "select $$;a$$$$;$$; select $$;$$x$$; select :x$$;$$;",
+                ["select $$;a$$$$;$$", "select $$;$$x$$", "select :x$$;$$"],
+            ),
+            (
+                "create function f() as $1$$;$$; select 1end; select 2;",
+                ["create function f() as $1$$;$$", "select 1end", "select 2"],
+            ),
+            (
                 "select -1 - 2 / 3; -- a; b\nselect 2; /* c; /* d; */ ; */ select 3;",
                 ["select -1 - 2 / 3", "select 2", "select 3"],
             ),
