@@ -12,11 +12,11 @@ from invoke.collection import Collection
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from deploy.model.errors import DeployError
+from deploy.model.errors import DeployError, SettingsInvalid
 from deploy.report.console import Console
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from invoke.context import Context
 
@@ -94,6 +94,115 @@ def rollback(c: Context, *, backup: str = "", yes: bool = False, dry_run: bool =
             if result.error:
                 break
         return [rollback_document(r) for r in results], results[-1].error
+
+    _tell(c, story, json=json)
+
+
+@task(auto_shortflags=False, help={"yes": YES, "json": JSON})
+def undo(c: Context, *, yes: bool = False, json: bool = False) -> None:
+    """Swap the database that the last rollback replaced back.
+
+    Example: fab -H prod undo
+    """
+    from deploy.commands.rollback import undo as swap_back  # noqa: PLC0415
+    from deploy.report.document import rollback_document  # noqa: PLC0415
+
+    def story(servers: list[Server], console: Console) -> tuple[list[Any], DeployError | None]:
+        results = []
+        for server in servers:
+            results.append(swap_back(server, console, assume_yes=yes))
+            if results[-1].error:
+                break
+        return [rollback_document(r) for r in results], results[-1].error
+
+    _tell(c, story, json=json)
+
+
+@task(auto_shortflags=False, help={"yes": YES})
+def forget(c: Context, *, yes: bool = False) -> None:
+    """Drop the databases that rollbacks replaced, for good.
+
+    Example: fab -H prod forget
+    """
+    from deploy.commands.rollback import forget as drop  # noqa: PLC0415
+
+    def story(servers: list[Server], console: Console) -> tuple[list[Any], DeployError | None]:
+        for server in servers:
+            drop(server, console, assume_yes=yes)
+        return [], None
+
+    _tell(c, story, json=False)
+
+
+@task(auto_shortflags=False, help={"json": JSON})
+def backup(c: Context, *, json: bool = False) -> None:
+    """Take a backup now, and read it back before it counts.
+
+    Example: fab -H prod backup
+    """
+    from deploy.commands.backups import back_up  # noqa: PLC0415
+    from deploy.report.document import backup_result_document  # noqa: PLC0415
+
+    def story(servers: list[Server], console: Console) -> tuple[list[Any], DeployError | None]:
+        results = []
+        for server in servers:
+            results.append(back_up(server, console))
+            console.backup_result(results[-1])
+            if results[-1].error:
+                break
+        return [backup_result_document(r) for r in results], results[-1].error
+
+    _tell(c, story, json=json)
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "max_age": "Exit with status 47 if no verified backup is younger than this, such as 26h or 7d.",
+        "json": JSON,
+    },
+)
+def backups(c: Context, *, max_age: str = "", json: bool = False) -> None:
+    """List the backups, newest first, with what is proven about each.
+
+    Example: fab -H prod backups --max-age=26h
+    """
+    from deploy.commands.backups import backups as look  # noqa: PLC0415
+    from deploy.plan.backup import age_limit  # noqa: PLC0415
+    from deploy.report.document import backup_document  # noqa: PLC0415
+
+    def story(servers: list[Server], console: Console) -> tuple[list[Any], DeployError | None]:
+        documents, stale = [], None
+        for server in servers:
+            seen, found, too_old = look(server, age_limit(max_age) if max_age else None)
+            console.backups(server.name, seen, found)
+            documents.append([backup_document(b) for b in found])
+            stale = stale or too_old
+        return documents, stale
+
+    _tell(c, story, json=json)
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "backup": "A file name in backups/, latest, or pre_deploy.",
+        "all": "Each of them, the oldest first.",
+        "json": JSON,
+    },
+)
+def verify(c: Context, *, backup: str = "", all: bool = False, json: bool = False) -> None:  # noqa: A002 - the flag's name
+    """Prove a backup: restore it into a scratch database, compare every table, drop it.
+
+    Example: fab -H prod verify --backup=latest
+    """
+    from deploy.commands.backups import verify as prove  # noqa: PLC0415
+    from deploy.report.document import backup_result_document  # noqa: PLC0415
+
+    def story(servers: list[Server], console: Console) -> tuple[list[Any], DeployError | None]:
+        results = [result for server in servers for result in prove(server, backup, console, every=all)]
+        error = next((r.error for r in results if r.error), None)
+        return [backup_result_document(r) for r in results], error
 
     _tell(c, story, json=json)
 
@@ -209,6 +318,24 @@ def repair(c: Context) -> None:
     _tell(c, story, json=False)
 
 
+@task(auto_shortflags=False, help={"keep": "Leave the server running to play on, until Ctrl-C."})
+def demo(_c: Context, *, keep: bool = False) -> None:
+    """Show the whole story on a throw-away server on this machine.
+
+    Example: fab demo
+    """
+    from deploy.demo.story import show  # noqa: PLC0415
+
+    try:
+        show(sys.stdout, keep=keep)
+    except DeployError as refused:
+        Console(sys.stdout).error(refused, "local")
+        raise Exit(code=refused.status) from None
+    except KeyboardInterrupt:
+        Console(sys.stdout).line("\n▶ stopped, and everything that the demo started is gone")
+        raise Exit(code=130) from None
+
+
 def _tell(
     c: Context,
     story: Callable[[list[Server], Console], tuple[list[Any], DeployError | None]],
@@ -228,9 +355,9 @@ def _tell(
     name = "local"
     try:
         hosts = hosts_of(_typed_hosts(c))
-        if hosts[0] is not None and isinstance(c, Connection) and c != Connection(hosts[0], config=c.config):
+        if hosts[0] is not None and isinstance(c, Connection) and not _is_for(c, hosts[0]):
             return
-        section = c.config.get("deploy", {})
+        section = _section(c)
         for host in hosts:
             name = host or "local"
             servers.append(open_server(c, host, section, ssh_config_file=_ssh_config_file()))
@@ -254,6 +381,28 @@ def _tell(
         raise Exit(code=error.status)
 
 
+def _is_for(c: Connection, host: str) -> bool:
+    """Tell whether this is the connection that fab makes for a host; two names may well lead to the same server."""
+    first = Connection(host, config=c.config)
+    return bool((c.original_host, c.user, c.port) == (first.original_host, first.user, first.port))
+
+
+def _section(c: Context) -> Mapping[str, Any]:
+    """Return the `deploy` section of fabric.yml; one whose lines are all commented out is empty.
+
+    Raises:
+        SettingsInvalid: it is a text, a number or a list.
+    """
+    section = c.config.get("deploy") or {}
+    if not hasattr(section, "items"):
+        raise SettingsInvalid(
+            f"deploy must be a section of settings, not {section!r}",
+            hint="Mend fabric.yml; docs/settings.md lists every setting.",
+        )
+    found: Mapping[str, Any] = section
+    return found
+
+
 def _typed_hosts(c: Context) -> str | None:
     """What stands behind -H: fab's own parsing where fab runs us, else the connection that we were called with."""
     if hasattr(program, "core"):
@@ -266,4 +415,6 @@ def _ssh_config_file() -> str | None:
     return program.args["ssh-config"].value if hasattr(program, "core") else None
 
 
-ns = Collection(deploy, rollback, status, history, doctor, follow, cancel, repair)
+ns = Collection(
+    deploy, rollback, undo, forget, backup, backups, verify, status, history, doctor, follow, cancel, repair, demo
+)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from deploy.job.compile import Setting, compile_release
-from deploy.job.outcome import Record, explain
-from deploy.job.runner import start
-from deploy.model.errors import ConnectionLost, DeployError, JobDied, OutcomeUnknown
+from deploy.commands.running import outcome_of, run_job
+from deploy.job.build import Setting
+from deploy.job.compile import compile_release
+from deploy.model.errors import DeployError, JobDied, OutcomeUnknown
 from deploy.plan.fitness import require_primary, require_workplace
 from deploy.plan.release import plan_release
 from deploy.project import Author, Sources, author, read_sources
@@ -18,6 +18,7 @@ from deploy.project import Author, Sources, author, read_sources
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from deploy.job.outcome import Record
     from deploy.model.observation import Observation
     from deploy.plan.release import ReleasePlan, Wish
     from deploy.report.console import Console
@@ -95,21 +96,13 @@ def _run(item: _Planned, who: Author, console: Console) -> ReleaseResult:
     job = compile_release(
         item.plan, Setting(item.seen, database, item.server.settings, item.server.remote_dir, who), item.sources.files
     )
-    record = Record()
-    error: DeployError | None
-    try:
-        for event in start(item.server.shell, job, item.server.remote_dir):
-            record.take(event)
-            console.event(event)
-        error = explain(record, item.server.name)
-    except (OutcomeUnknown, ConnectionLost) as lost:
-        error = lost
+    record, error = run_job(item.server, job, console)
     applied = _applied(record)
     if isinstance(error, JobDied):
         error, applied = _look_again(item, job.id, error)
     return ReleaseResult(
         item.server.name,
-        _outcome(item.plan, record, error),
+        outcome_of(record, error, "applied" if item.plan.pending or item.plan.baseline else "nothing_pending"),
         applied,
         failed=record.at_work if error and not isinstance(error, OutcomeUnknown) else None,
         backup=record.backup.name if record.backup else None,
@@ -136,11 +129,3 @@ def _look_again(item: _Planned, job_id: str, error: JobDied) -> tuple[DeployErro
     applied = tuple(row.name for row in seen.ledger.applied if row.deploy_id == job_id)
     said = f"applied: {', '.join(applied)}" if applied else "nothing was applied"
     return JobDied(error.message, hint=error.hint, details=(*error.details, said)), applied
-
-
-def _outcome(plan: ReleasePlan, record: Record, error: DeployError | None) -> str:
-    if isinstance(error, OutcomeUnknown):
-        return "unknown"
-    if error:
-        return "refused" if record.refused or isinstance(error, ConnectionLost) else "failed"
-    return "applied" if plan.pending or plan.baseline else "nothing_pending"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deploy.job.compile import Setting, compile_repair
-from deploy.job.outcome import Record, explain
-from deploy.job.runner import start
+from deploy.commands.running import run_job
+from deploy.job.build import Setting
+from deploy.job.compile_backups import compile_repair
 from deploy.model.errors import DatabaseFenced, DirectoryUnusable
 from deploy.plan.fitness import explain_database_error, require_unlocked
 from deploy.project import author
@@ -33,11 +33,7 @@ def repair(server: Server, console: Console) -> None:
     if not seen.directory_writable:
         raise DirectoryUnusable(f"{server.remote_dir} can't be written by {seen.user}", hint="Run `fab -H … doctor`.")
     at = Setting(seen, seen.database, server.settings, server.remote_dir, author(server.settings.migrations_dir))
-    record = Record()
-    for event in start(server.shell, compile_repair(at), server.remote_dir):
-        record.take(event)
-        console.event(event)
-    failure = explain(record, server.name)
+    _, failure = run_job(server, compile_repair(at), console)
     if failure:
         raise failure
     console.line(f"✅ {server.name}: nothing is left behind")

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deploy.job.compile import Setting, compile_rollback
-from deploy.job.outcome import Record, explain
-from deploy.job.runner import start
+from deploy.commands.running import outcome_of, require_terminal, run_job
+from deploy.job.build import Setting
+from deploy.job.compile_backups import compile_forget, compile_rollback, compile_undo
 from deploy.job.scripts import stem
-from deploy.model.errors import ConnectionLost, DeployError, NoTerminal, OutcomeUnknown
-from deploy.model.event import ConfirmationAwaited
-from deploy.plan.backup import choose_backup
+from deploy.model.errors import NothingReplaced
 from deploy.plan.fitness import require_workplace
-from deploy.plan.rollback import RollbackPlan, plan_rollback
+from deploy.plan.rollback import plan_rollback, plan_undo
 from deploy.project import author
 
 if TYPE_CHECKING:
-    from deploy.model.job import Job
+    from deploy.job.outcome import Record
+    from deploy.model.errors import DeployError
+    from deploy.model.observation import Database, Observation
     from deploy.report.console import Console
     from deploy.server.target import Server
 
 
 @dataclass(frozen=True, slots=True)
 class RollbackResult:
-    """How a rollback ended; `outcome` is `rolled_back`, `refused`, `failed`, `unknown`, or `planned` for a dry run."""
+    """How a rollback or an undo ended.
+
+    `outcome` is `rolled_back`, `undone`, `refused`, `failed`, `unknown`, or `planned` for a dry run. `backup` is the file, or the
+    replaced database, that took the place of the live one.
+    """
 
     host: str
     outcome: str
@@ -45,45 +48,80 @@ def rollback(server: Server, wanted: str, console: Console, *, assume_yes: bool,
     Raises:
         DeployError: something was found wrong before anything was touched.
     """
-    seen = server.observe()
-    if dry_run and seen.database:
-        choose_backup(wanted, seen.backups, now=seen.time)
-    database = require_workplace(seen, server.settings, server.remote_dir)
+    seen, database = _look(server)
     plan = plan_rollback(wanted, seen, database, server.settings, stem=stem(server.settings.database))
-    if not (assume_yes or dry_run or sys.stdin.isatty()):
-        raise NoTerminal(
-            "a rollback asks before it swaps the databases, and there is no terminal to ask on",
-            hint="Run it in a terminal, or add --yes.",
-        )
+    if not (assume_yes or dry_run):
+        require_terminal(console, "a rollback asks before it swaps the databases")
     console.rollback_plan(server.name, plan, seen, dry_run=dry_run)
     if dry_run:
         return RollbackResult(server.name, "planned", plan.backup.name)
-    at = Setting(seen, database, server.settings, server.remote_dir, author(server.settings.migrations_dir))
-    result = _run(server, plan, compile_rollback(plan, at, assume_yes=assume_yes), console)
+    job = compile_rollback(plan, _at(server, seen, database), assume_yes=assume_yes)
+    began = time.monotonic()
+    question = f"Put {plan.backup.name} in place of {server.settings.database}?"
+    record, error = run_job(server, job, console, question=question)
+    result = _result(server, plan.backup.name, record, error, "rolled_back", began)
     console.rollback_result(result)
     return result
 
 
-def _run(server: Server, plan: RollbackPlan, job: Job, console: Console) -> RollbackResult:
+def undo(server: Server, console: Console, *, assume_yes: bool) -> RollbackResult:
+    """Swap the newest replaced database back; what is live now is kept in its place.
+
+    Raises:
+        DeployError: something was found wrong before anything was touched.
+    """
+    seen, database = _look(server)
+    plan = plan_undo(seen, database, stem=stem(server.settings.database))
+    if not assume_yes:
+        require_terminal(console, "an undo asks before it swaps the databases")
+    console.undo_plan(server.name, plan)
+    job = compile_undo(plan, _at(server, seen, database), assume_yes=assume_yes)
     began = time.monotonic()
-    record = Record()
-    error: DeployError | None
-    try:
-        for event in start(server.shell, job, server.remote_dir):
-            record.take(event)
-            console.event(event)
-            if isinstance(event, ConfirmationAwaited):
-                _answer(
-                    server, job.id, yes=console.ask(f"Put {plan.backup.name} in place of {server.settings.database}?")
-                )
-        error = explain(record, server.name)
-    except (OutcomeUnknown, ConnectionLost) as lost:
-        error = lost
+    question = f"Put {plan.source} in place of {server.settings.database}?"
+    record, error = run_job(server, job, console, question=question)
+    result = _result(server, plan.source, record, error, "undone", began)
+    console.undo_result(result)
+    return result
+
+
+def forget(server: Server, console: Console, *, assume_yes: bool) -> tuple[str, ...]:
+    """Drop all replaced databases of one server.
+
+    Raises:
+        NothingReplaced: there is none.
+        DeployError: something was found wrong, or the job failed.
+    """
+    seen, database = _look(server)
+    names = tuple(r.name for r in database.replaced)
+    if not names:
+        raise NothingReplaced("there is no replaced database to drop", hint="There is nothing to do.")
+    console.forget_plan(server.name, database.replaced)
+    if not assume_yes:
+        require_terminal(console, "dropping a replaced database asks first: it can't be undone")
+    job = compile_forget(names, _at(server, seen, database), assume_yes=assume_yes)
+    _, error = run_job(server, job, console, question=f"Drop {', '.join(names)} for good?")
+    if error:
+        raise error
+    return names
+
+
+def _look(server: Server) -> tuple[Observation, Database]:
+    seen = server.observe()
+    return seen, require_workplace(seen, server.settings, server.remote_dir)
+
+
+def _at(server: Server, seen: Observation, database: Database) -> Setting:
+    return Setting(seen, database, server.settings, server.remote_dir, author(server.settings.migrations_dir))
+
+
+def _result(  # noqa: PLR0913, PLR0917 - what a job's end is made of
+    server: Server, backup: str, record: Record, error: DeployError | None, done: str, began: float
+) -> RollbackResult:
     ended = record.ended
     return RollbackResult(
         server.name,
-        _outcome(record, error),
-        plan.backup.name,
+        outcome_of(record, error, done),
+        backup,
         safety_backup=record.backup.name if record.backup else None,
         replaced_database=ended.replaced_database if ended else None,
         pending_again=ended.pending_again if ended else (),
@@ -91,31 +129,3 @@ def _run(server: Server, plan: RollbackPlan, job: Job, console: Console) -> Roll
         duration_s=time.monotonic() - began,
         error=error,
     )
-
-
-def _answer(server: Server, job_id: str, *, yes: bool) -> None:
-    """Hand the operator's answer to the job that waits for it."""
-    path = f"{server.remote_dir}/.deploy/jobs/{job_id}/answer"
-    server.shell.run(
-        [
-            "sh",
-            "-c",
-            'umask 077; printf "%s\\n" "$1" >"$2.part" && mv "$2.part" "$2"',
-            "answer",
-            "yes" if yes else "no",
-            path,
-        ]
-    )
-
-
-def _outcome(record: Record, error: DeployError | None) -> str:
-    if isinstance(error, OutcomeUnknown):
-        return "unknown"
-    if error is None:
-        return "rolled_back"
-    refused = (
-        record.refused
-        or isinstance(error, ConnectionLost)
-        or (record.failed and record.failed.reason == "not_confirmed")
-    )
-    return "refused" if refused else "failed"

@@ -10,7 +10,7 @@ import time
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol
 
-from deploy.job.compile import add_file
+from deploy.job.build import add_file
 from deploy.job.scripts import assignments, script
 from deploy.model.errors import ConnectionLost, DeployError, OutcomeUnknown, ServerTalksNonsense
 from deploy.model.event import ConnectionDropped, ConnectionRestored, Event, ServerSaid, event_from

@@ -223,6 +223,18 @@ class SwapFailed(DeployError):
     status = 48
 
 
+class BackupStale(DeployError):
+    """There is no verified backup as young as `--max-age` asks for: backups have stopped."""
+
+    status = 47
+
+
+class NothingReplaced(DeployError):
+    """There is no replaced database to swap back or to drop."""
+
+    status = 49
+
+
 # 50s: server and lock
 
 

@@ -114,6 +114,21 @@ class BackupsPruned:
 
 
 @dataclass(frozen=True, slots=True)
+class DatabaseForgotten:
+    """A replaced database was dropped."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class BackupProven:
+    """A backup was restored completely; its manifest says so. `restored_at` is ISO 8601, UTC."""
+
+    name: str
+    restored_at: str
+
+
+@dataclass(frozen=True, slots=True)
 class Warned:
     """Something that doesn't stop the job but should be known."""
 
@@ -199,6 +214,8 @@ Event = (
     | ChangesShown
     | ConfirmationAwaited
     | BackupsPruned
+    | DatabaseForgotten
+    | BackupProven
     | Warned
     | JobFailed
     | JobEnded
@@ -252,6 +269,8 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any]], Event]] = {
     ),
     "confirm": lambda _: ConfirmationAwaited(),
     "pruned": lambda e: BackupsPruned(int(e["count"])),
+    "forgotten": lambda e: DatabaseForgotten(str(e["database"])),
+    "proven": lambda e: BackupProven(str(e["backup"]), str(e["restored_at"])),
     "warning": lambda e: Warned(str(e["text"])),
     "failed": lambda e: JobFailed(str(e["reason"]), str(e["detail"])),
     "ended": lambda e: JobEnded(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from deploy.model.errors import SettingsInvalid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 _UNITS_MS = {"ms": 1, "s": 1_000, "min": 60_000, "h": 3_600_000}
 
@@ -20,7 +20,8 @@ class Settings:
     """Where a deploy goes and how it behaves there; every value is checked.
 
     `docker` is an argv (`("sudo", "-n", "docker")`); `lock_timeout_ms` and `statement_timeout_ms` are milliseconds, 0 means none;
-    an empty `container` means PostgreSQL on the server itself.
+    an empty `container` means PostgreSQL on the server itself; `keep_days` and `keep_replaced` are days, 0 means that
+    age doesn't matter.
     """
 
     environment: str
@@ -32,6 +33,8 @@ class Settings:
     docker: tuple[str, ...]
     postgres_bin: str
     keep_backups: int
+    keep_days: int
+    keep_replaced: int
     lock_timeout_ms: int
     statement_timeout_ms: int
     ledger_schema: str
@@ -47,6 +50,8 @@ DEFAULTS: Mapping[str, str] = {
     "docker": "docker",
     "postgres_bin": "",
     "keep_backups": "10",
+    "keep_days": "0",
+    "keep_replaced": "7",
     "lock_timeout": "5s",
     "statement_timeout": "0",
     "ledger_schema": "deploy",
@@ -66,10 +71,13 @@ def environment_of(host: str | None, section: Mapping[str, Any]) -> str:
     if host is None:
         return "local"
     environments = section.get("environments") or {}
+    if not isinstance(environments, dict):
+        return "prod"  # settings_from refuses it by name
     if host in environments:
         return host
     for name, values in environments.items():
-        if isinstance(values, dict) and host in (values.get("hosts") or []):
+        hosts = values.get("hosts") if isinstance(values, dict) else None
+        if isinstance(hosts, list) and host in hosts:
             return str(name)
     return "prod"
 
@@ -85,13 +93,14 @@ def settings_from(section: Mapping[str, Any], variables: Mapping[str, str], envi
     Raises:
         SettingsInvalid: names everything that is unknown or has a bad value.
     """
-    wrong: list[str] = []
     environments = section.get("environments") or {}
+    wrong = list(_wrong_environments(environments))
+    own = environments.get(environment) if isinstance(environments, dict) else None
     layers: list[tuple[str, Mapping[str, Any]]] = [
         ("deploy.", {k: v for k, v in section.items() if k != "environments"}),
         (
             f"deploy.environments.{environment}.",
-            {k: v for k, v in (environments.get(environment) or {}).items() if k != "hosts"},
+            {k: v for k, v in own.items() if k != "hosts"} if isinstance(own, dict) else {},
         ),
         (
             "FABRIC_DEPLOY_",
@@ -107,7 +116,7 @@ def settings_from(section: Mapping[str, Any], variables: Mapping[str, str], envi
         merged |= {k: (k, v) for k, v in LOCAL_DEFAULTS.items()}
     for prefix, layer in layers:
         for key, value in layer.items():
-            shown = prefix + (key.upper() if prefix == "FABRIC_DEPLOY_" else key)
+            shown = prefix + (key.upper() if prefix == "FABRIC_DEPLOY_" else _shown(key))
             if key not in DEFAULTS:
                 wrong.append(f"{shown} is not a setting")
             else:
@@ -130,11 +139,36 @@ def settings_from(section: Mapping[str, Any], variables: Mapping[str, str], envi
     return Settings(**values)
 
 
+def _shown(key: object) -> str:
+    return key if isinstance(key, str) and key.isprintable() else repr(key)
+
+
+def _wrong_environments(environments: object) -> Iterator[str]:
+    """Find what no environment can look like, in those that aren't asked for too: a host may be meant to be in one of them."""
+    if not isinstance(environments, dict):
+        yield f"deploy.environments must have a section for each, not {environments!r}"
+        return
+    for name, values in environments.items():
+        shown = f"deploy.environments.{_shown(name)}"
+        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9-]+", name):
+            yield f"{shown} must be named with letters, digits and dashes, as its backups are named after it"
+        elif not isinstance(values, dict | None):
+            yield f"{shown} must be a section of settings, not {values!r}"
+        elif values and not _are_names(values.get("hosts") or []):
+            yield f"{shown}.hosts must be a list of names, not {values['hosts']!r}"
+
+
+def _are_names(hosts: object) -> bool:
+    return isinstance(hosts, list) and all(isinstance(host, str) for host in hosts)
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("must be a text")  # noqa: TRY004 - one kind of error for every bad value
-    if any(ord(c) < 32 or ord(c) == 127 for c in value):
+    if any(ord(c) < 32 or 127 <= ord(c) < 160 for c in value):
         raise ValueError("must be free of control characters")
+    if any(0xD800 <= ord(c) < 0xE000 for c in value):
+        raise ValueError("must be valid Unicode")
     return value
 
 
@@ -166,11 +200,12 @@ def _optional_path(value: object) -> str:
 
 
 def _words(value: object) -> tuple[str, ...]:
+    text = _text(value)
     try:
-        words = tuple(shlex.split(_text(value)))
+        words = tuple(shlex.split(text))
     except ValueError:
         raise ValueError("must be a command with balanced quotes") from None
-    if not words:
+    if not words or not words[0]:
         raise ValueError("must not be empty")
     return words
 
@@ -181,16 +216,25 @@ def _count(value: object) -> int:
     return int(str(value))
 
 
+def _days(value: object) -> int:
+    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,5}", str(value)):
+        raise ValueError("must be a whole number of days")
+    return int(str(value))
+
+
 def duration_ms(value: object) -> int:
     """Read `5s`, `300ms`, `10min`, `2h` or a bare number of milliseconds, as PostgreSQL does.
 
     Raises:
         ValueError: anything else.
     """
-    match = re.fullmatch(r"\s*([0-9]{1,9})\s*(ms|s|min|h)?\s*", str(value))
+    match = re.fullmatch(r"\s*([0-9]{1,12})\s*(ms|s|min|h)?\s*", str(value))
     if isinstance(value, bool) or not match:
         raise ValueError("must be a duration such as 5s, 300ms or 10min")
-    return int(match[1]) * _UNITS_MS[match[2] or "ms"]
+    duration = int(match[1]) * _UNITS_MS[match[2] or "ms"]
+    if duration >= 2**31:
+        raise ValueError("must not be longer than 596h, as PostgreSQL can't count further")
+    return duration
 
 
 _READERS: Mapping[str, tuple[str, Callable[[object], Any]]] = {
@@ -202,6 +246,8 @@ _READERS: Mapping[str, tuple[str, Callable[[object], Any]]] = {
     "docker": ("docker", _words),
     "postgres_bin": ("postgres_bin", _optional_path),
     "keep_backups": ("keep_backups", _count),
+    "keep_days": ("keep_days", _days),
+    "keep_replaced": ("keep_replaced", _days),
     "lock_timeout": ("lock_timeout_ms", duration_ms),
     "statement_timeout": ("statement_timeout_ms", duration_ms),
     "ledger_schema": ("ledger_schema", _name),

@@ -2,23 +2,63 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from deploy.model.backup import STAMP, Backup
-from deploy.model.errors import BackupNotFound, NoSpace
+from deploy.model.errors import BackupNotFound, BackupStale, NoSpace, UsageError
+from deploy.plan.retention import plan_retention
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from deploy.model.observation import Observation
+    from deploy.model.settings import Settings
 
 ASSUMED_RATIO = 3
 """A gzipped dump of unknown data is taken to need a third of the database's size on disk; measured: a quarter or less."""
 
 LATEST = ("pre_deploy", "backup")
 """The kinds that `latest` means: those taken before a change, not what a rollback threw out."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackupPlan:
+    """A backup, decided: its name, what goes afterwards, and the last migration that will be in it."""
+
+    name: str
+    prune: tuple[str, ...]
+    last_applied: str | None
+
+
+def plan_backup(seen: Observation, settings: Settings) -> BackupPlan:
+    """Decide what a backup on its own is called, and which old ones it lets go.
+
+    Raises:
+        NoSpace: with the numbers.
+    """
+    require_space_for_backup(seen)
+    name = name_backup("backup", seen.time, seen.backups, environment=settings.environment)
+    return BackupPlan(name, plan_retention(seen, settings, taking="backup"), seen.ledger.last)
+
+
+def explain_staleness(backups: Sequence[Backup], now: datetime, max_age: timedelta) -> BackupStale | None:
+    """Return what is wrong when no verified backup is younger than `max_age`: backups have stopped."""
+    verified = [b for b in backups if b.verified]
+    if not verified:
+        return BackupStale(
+            "there is no verified backup at all", hint="Take one with `fab -H … backup`, and schedule a nightly one."
+        )
+    newest = max(verified, key=lambda b: b.taken_at)
+    if now - newest.taken_at <= max_age:
+        return None
+    return BackupStale(
+        f"the newest verified backup is {age(now, newest.taken_at)} old: {newest.name}",
+        hint="Look why they have stopped, and take one with `fab -H … backup`.",
+    )
 
 
 def name_backup(kind: str, now: datetime, taken: Sequence[Backup], *, environment: str) -> str:
@@ -98,6 +138,19 @@ def candidate(backup: Backup, now: datetime) -> str:
     return f"{backup.name}  {age(now, backup.taken_at)} old  {megabytes(backup.bytes)}  {known}" + (
         f", up to {last}" if last else ""
     )
+
+
+def age_limit(typed: str) -> timedelta:
+    """Read `26h`, `90min` or `7d`.
+
+    Raises:
+        UsageError: anything else.
+    """
+    match = re.fullmatch(r"([1-9][0-9]{0,5})(min|h|d)", typed)
+    if not match:
+        raise UsageError(f"--max-age={typed} is no age", hint="Write 90min, 26h or 7d.")
+    count = int(match[1])
+    return {"min": timedelta(minutes=count), "h": timedelta(hours=count), "d": timedelta(days=count)}[match[2]]
 
 
 def age(now: datetime, then: datetime) -> str:

@@ -17,7 +17,7 @@ from deploy.model.errors import (
     UsageError,
 )
 from deploy.plan.backup import name_backup, require_space_for_backup
-from deploy.plan.retention import plan_retention
+from deploy.plan.retention import plan_forgetting, plan_retention
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,13 +53,14 @@ class ReleasePlan:
     """A deploy, decided.
 
     `baseline` is recorded without running, `pending` is applied in order. A `backup` of None takes none. `upload` says whether
-    the server's migrations directory differs from ours.
+    the server's migrations directory differs from ours. `forget` are replaced databases that are old enough to go.
     """
 
     baseline: tuple[Migration, ...]
     pending: tuple[Pending, ...]
     backup: str | None
     prune: tuple[str, ...]
+    forget: tuple[str, ...]
     upload: bool
     warnings: tuple[str, ...]
     last_applied: str | None
@@ -95,9 +96,9 @@ def compare(found: Sequence[Migration], ledger: Ledger) -> Standing:
         applied=tuple(sorted(applied, key=lambda name: applied[name].number)),
         pending=pending,
         changed=tuple(m.name for m in found if m.name in applied and applied[m.name].sha256 != m.sha256),
-        missing=tuple(sorted(name for name in applied if name not in here)),
+        missing=tuple(sorted((name for name in applied if name not in here), key=lambda name: applied[name].number)),
         late=tuple(m for m in pending if m.number < highest and m.name not in {row.name for row in ledger.unfinished}),
-        unfinished=tuple(row.name for row in ledger.unfinished),
+        unfinished=tuple(row.name for row in sorted(ledger.unfinished, key=lambda row: row.number)),
         gaps=tuple(
             missing
             for before, after in pairwise(numbers)
@@ -126,7 +127,7 @@ def plan_release(
     ledger = seen.ledger
     standing = compare(found, ledger)
     reapplied = _numbered(found, wish.reapply, "--reapply") if wish.reapply else None
-    refuse_edited(standing, wish.reapply and reapplied)
+    refuse_edited(standing, reapplied)
     refuse_missing(standing, ledger)
     baseline = _baseline(found, standing, wish)
     chosen = _chosen(found, standing, baseline, reapplied, wish)
@@ -140,11 +141,10 @@ def plan_release(
         baseline=baseline,
         pending=pending,
         backup=backup,
-        prune=plan_retention(seen.backups, keep=settings.keep_backups, taking="pre_deploy", needed=frozenset())
-        if backup
-        else (),
+        prune=plan_retention(seen, settings, taking="pre_deploy") if backup else (),
+        forget=plan_forgetting(seen, settings) if backup else (),
         upload=files_sum != seen.migrations_sum,
-        warnings=tuple(_warnings(standing, pending, wish)),
+        warnings=tuple(_warnings(standing, baseline, pending, wish)),
         last_applied=ledger.last,
         ledger_fingerprint=ledger.fingerprint,
     )
@@ -164,14 +164,14 @@ def refuse_duplicates(found: Sequence[Migration]) -> None:
             )
 
 
-def refuse_edited(standing: Standing, reapplied: Migration | str | None) -> None:
+def refuse_edited(standing: Standing, reapplied: Migration | None) -> None:
     """An applied file is history, unless the operator runs it again.
 
     Raises:
         MigrationEdited: names the file.
     """
     for name in standing.changed:
-        if not reapplied or isinstance(reapplied, str) or name != reapplied.name:
+        if not reapplied or name != reapplied.name:
             raise MigrationEdited(
                 f"{name} was edited after it was applied",
                 hint=f"Restore it from git and write a new migration, or run it again with --reapply={name.split('_')[0]}",
@@ -271,15 +271,17 @@ def _chosen(
 def _numbered(found: Sequence[Migration], typed: str, flag: str) -> Migration:
     """Find what `2`, `002` or a whole file name means."""
     for migration in found:
-        if typed == migration.name or (typed.isascii() and typed.isdigit() and int(typed) == migration.number):
+        if typed == migration.name or (typed.isdigit() and typed.lstrip("0") == str(migration.number).lstrip("0")):
             return migration
     raise UsageError(
         f"{flag}={typed} names no migration that is here",
-        hint=f"The numbers here go from {found[0].name[:3]} to {found[-1].name}.",
+        hint=f"The numbers here go from {found[0].name.split('_')[0]} to {found[-1].name.split('_')[0]}.",
     )
 
 
-def _warnings(standing: Standing, pending: Sequence[Pending], wish: Wish) -> list[str]:
+def _warnings(
+    standing: Standing, baseline: Sequence[Migration], pending: Sequence[Pending], wish: Wish
+) -> list[str]:
     warnings = []
     if standing.gaps:
         warnings.append(
@@ -290,7 +292,7 @@ def _warnings(standing: Standing, pending: Sequence[Pending], wish: Wish) -> lis
         f"{m.name} was started but not finished; it is run again" for m in chosen if m.name in standing.unfinished
     ]
     if wish.only and chosen:
-        left = [m.name for m in standing.pending if m.number < chosen[0].number]
+        left = [m.name for m in standing.pending if m.number < chosen[0].number and m not in baseline]
         if left:
             warnings.append(f"{left[0]} will be late afterwards, and needs --allow-late")
     warnings += [

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from deploy.model.backup import STAMP, Backup
-from deploy.model.errors import BackupUnusable, DatabaseRightsLacking, NoSpace, RollbackBlocked
+from deploy.model.errors import (
+    BackupUnusable,
+    DatabaseRightsLacking,
+    NoSpace,
+    NothingReplaced,
+    RollbackBlocked,
+)
 from deploy.plan.backup import choose_backup, megabytes, name_backup
-from deploy.plan.retention import plan_retention
+from deploy.plan.retention import plan_retention, replaced_at
 
 if TYPE_CHECKING:
     from deploy.model.observation import Database, Observation
     from deploy.model.settings import Settings
+
+
+SUFFIX = len(".sql.gz")
+STAMP_AND_SUFFIX = len("20261122_115500.sql.gz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +53,30 @@ def plan_rollback(wanted: str, seen: Observation, database: Database, settings: 
         BackupNotFound, BackupUnusable, DatabaseRightsLacking, RollbackBlocked, NoSpace: nothing has been touched.
     """
     backup = choose_backup(wanted, seen.backups, now=seen.time)
-    _require_usable(backup, database)
-    _require_rights(database)
+    require_restorable(backup, seen, database)
     _require_free(database)
-    _require_space(backup, seen, database)
-    stamp = seen.time.strftime(STAMP)
+    safety = name_backup("pre_rollback", seen.time, seen.backups, environment=settings.environment)
+    stamp = safety[-STAMP_AND_SUFFIX:-SUFFIX]
     return RollbackPlan(
         backup=backup,
         side=f"{stem}_side_{stamp}",
         replaced=f"{stem}_replaced_{stamp}",
-        safety=name_backup("pre_rollback", seen.time, seen.backups, environment=settings.environment),
-        prune=plan_retention(
-            seen.backups, keep=settings.keep_backups, taking="pre_rollback", needed=frozenset({backup.name})
-        ),
+        safety=safety,
+        prune=plan_retention(seen, settings, taking="pre_rollback", needed=backup.name),
         last_applied=seen.ledger.last,
         ledger_fingerprint=seen.ledger.fingerprint,
     )
+
+
+def require_restorable(backup: Backup, seen: Observation, database: Database) -> None:
+    """Refuse what can be told not to restore beside the live database.
+
+    Raises:
+        BackupUnusable, DatabaseRightsLacking, NoSpace: nothing has been touched.
+    """
+    _require_usable(backup, database)
+    _require_rights(database)
+    _require_space(backup, seen, database)
 
 
 def _require_usable(backup: Backup, database: Database) -> None:
@@ -105,3 +124,41 @@ def _require_space(backup: Backup, seen: Observation, database: Database) -> Non
             f"a side database and a safety backup need about {megabytes(needed)}, {megabytes(seen.free_bytes)} are free on the server",
             hint="Free space there: replaced databases and old backups are what usually can go.",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class UndoPlan:
+    """An undo, decided: `source` comes back, what is live now is kept as `replaced`."""
+
+    source: str
+    replaced: str
+    ledger_fingerprint: str
+
+
+def plan_undo(seen: Observation, database: Database, *, stem: str) -> UndoPlan:
+    """Decide which replaced database comes back: the newest.
+
+    Raises:
+        NothingReplaced, DatabaseRightsLacking, RollbackBlocked: nothing has been touched.
+    """
+    if not database.replaced:
+        raise NothingReplaced(
+            "there is no replaced database to swap back",
+            hint="`fab -H … rollback --backup=` lists the backups that you can go to.",
+        )
+    _require_rights(database)
+    _require_free(database)
+    return UndoPlan(
+        source=max(database.replaced, key=replaced_at).name,
+        replaced=free_replaced_name(seen, database, stem),
+        ledger_fingerprint=seen.ledger.fingerprint,
+    )
+
+
+def free_replaced_name(seen: Observation, database: Database, stem: str) -> str:
+    """Return a name that no replaced database has, whatever the server's clock does."""
+    now = seen.time
+    taken = {r.name for r in database.replaced}
+    while (name := f"{stem}_replaced_{now.strftime(STAMP)}") in taken:
+        now += timedelta(seconds=1)
+    return name

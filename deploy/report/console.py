@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from typing import TYPE_CHECKING, TextIO
 
 from deploy.model.event import (
@@ -12,6 +13,7 @@ from deploy.model.event import (
     ChangesShown,
     ConnectionDropped,
     ConnectionRestored,
+    DatabaseForgotten,
     Event,
     JobBegun,
     MigrationApplied,
@@ -26,13 +28,15 @@ from deploy.plan.backup import age, megabytes
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from deploy.commands.backups import BackupResult
     from deploy.commands.look import Check, Entry, Status
     from deploy.commands.release import ReleaseResult
     from deploy.commands.rollback import RollbackResult
+    from deploy.model.backup import Backup
     from deploy.model.errors import DeployError
-    from deploy.model.observation import Observation
+    from deploy.model.observation import Observation, Replaced
     from deploy.plan.release import ReleasePlan
-    from deploy.plan.rollback import RollbackPlan
+    from deploy.plan.rollback import RollbackPlan, UndoPlan
 
 SHOWN_STEPS = {
     "restore": "📦 Restoring into a side database...",
@@ -67,6 +71,11 @@ class Console:
         for detail in error.details:
             self.line(f"   {for_host(detail, host)}")
         self.line(f"   👉 {for_host(error.hint, host)}")
+
+    @property
+    def can_ask(self) -> bool:
+        """Is there somebody to answer?"""
+        return sys.stdin.isatty()
 
     def ask(self, question: str) -> bool:
         """Ask for the word yes."""
@@ -111,6 +120,8 @@ class Console:
                 self._changes(event)
             case BackupsPruned(count):
                 self.line(f"🧹 {count} old backups removed")
+            case DatabaseForgotten(name):
+                self.line(f"🧹 dropped the replaced database {name}")
             case Warned(text):
                 self.line(f"⚠️  {text}")
             case ConnectionDropped(for_s):
@@ -163,6 +174,8 @@ class Console:
             )
         if plan.prune:
             self.line(f"   remove {len(plan.prune)} old backups")
+        for name in plan.forget:
+            self.line(f"   drop the replaced database {name}")
 
     def release_result(self, result: ReleaseResult) -> None:
         """Say how a deploy ended."""
@@ -205,6 +218,54 @@ class Console:
         )
         if result.pending_again:
             self.line(f"   pending again: {', '.join(result.pending_again)}")
+
+    def undo_plan(self, host: str, plan: UndoPlan) -> None:
+        """Show what an undo will do."""
+        self.line(f"▶ {host}: undoing; {plan.source} comes back, what is live now stays as {plan.replaced}")
+
+    def undo_result(self, result: RollbackResult) -> None:
+        """Say how an undo ended."""
+        if result.error:
+            return
+        self.line(f"✅ {result.host}: {result.backup} is live again; no connections for {result.outage_ms} ms")
+        self.line(f"   what was live is kept as {result.replaced_database}; another undo puts it back")
+
+    def forget_plan(self, host: str, replaced: Sequence[Replaced]) -> None:
+        """Show what would be dropped for good."""
+        for each in replaced:
+            self.line(f"▶ {host}: {each.name}, {megabytes(each.bytes)}")
+
+    def backups(self, host: str, seen: Observation, found: Sequence[Backup]) -> None:
+        """List the backups, newest first."""
+        if not found:
+            self.line(f"{host}: there is no backup")
+            return
+        rows = [("name", "kind", "age", "size", "last migration", "verified", "restored")]
+        for backup in found:
+            manifest = backup.manifest
+            restored = manifest.restored_at if manifest else None
+            rows.append(
+                (
+                    backup.name,
+                    backup.kind,
+                    age(seen.time, backup.taken_at),
+                    megabytes(backup.bytes),
+                    (manifest.migration if manifest else None) or "-",
+                    "yes" if backup.verified else "no",
+                    f"{age(seen.time, datetime.fromisoformat(restored))} ago" if restored else "-",
+                )
+            )
+        self.table(rows)
+        verified = [b for b in found if b.verified]
+        newest = (
+            f"the newest verified one is {age(seen.time, verified[0].taken_at)} old" if verified else "none is verified"
+        )
+        self.line(f"{len(found)} backups; {newest}")
+
+    def backup_result(self, result: BackupResult) -> None:
+        """Say how a backup ended."""
+        if not result.error:
+            self.line(f"✅ {result.host}: {result.backup}")
 
     def status(self, status: Status) -> None:
         """Say where a server stands."""

@@ -9,6 +9,7 @@ from deploy.report.console import for_host
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from deploy.commands.backups import BackupResult
     from deploy.commands.look import Check, Entry, Status
     from deploy.commands.release import ReleaseResult
     from deploy.commands.rollback import RollbackResult
@@ -87,6 +88,16 @@ def backup_document(backup: Backup | None) -> dict[str, Any] | None:
         "migration": manifest.migration if manifest else None,
         "verified": backup.verified,
         "restored_at": manifest.restored_at if manifest else None,
+    }
+
+
+def backup_result_document(result: BackupResult) -> dict[str, Any]:
+    """A backup that was taken or proven."""
+    return {
+        "host": result.host,
+        "outcome": result.outcome,
+        "backup": result.backup,
+        "error": error_document(result.error, result.host),
     }
 
 

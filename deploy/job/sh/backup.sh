@@ -56,19 +56,22 @@ inspect_dump() {
   fi
 }
 
+# write_manifest NAME KIND TAKEN_AT: what was proven, in one line
+write_manifest() {
+  printf '{"manifest":1,"name":"%s","kind":"%s","environment":"%s","taken_at":"%s","bytes":%s,"sha256":"%s","migration":%s,' \
+    "$(json "$1")" "$2" "$environment" "$3" "$dump_bytes" "$dump_sum" "$migration_json"
+  printf '"database":"%s","system":"%s","server_version":%s,"job":"%s","tool_version":"%s","verified":true,"restored_at":null,"tables":{' \
+    "$(json "$database")" "$system" "$server_version" "$job_id" "$tool_version"
+  awk -F '\t' '$1 == "table" {
+    name = $2; gsub(/\\/, "\\\\", name); gsub(/"/, "\\\"", name)
+    printf "%s\"%s\":%s", (n++ ? "," : ""), name, $3
+  }' "$job/dump"
+  printf '}}\n'
+}
+
 # publish_backup NAME KIND: a hard link never overwrites
 publish_backup() {
-  {
-    printf '{"manifest":1,"name":"%s","kind":"%s","environment":"%s","taken_at":"%s","bytes":%s,"sha256":"%s","migration":%s,' \
-      "$1" "$2" "$environment" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$dump_bytes" "$dump_sum" "$migration_json"
-    printf '"database":"%s","system":"%s","server_version":%s,"job":"%s","tool_version":"%s","verified":true,"restored_at":null,"tables":{' \
-      "$(json "$database")" "$system" "$server_version" "$job_id" "$tool_version"
-    awk -F '\t' '$1 == "table" {
-      name = $2; gsub(/\\/, "\\\\", name); gsub(/"/, "\\\"", name)
-      printf "%s\"%s\":%s", (n++ ? "," : ""), name, $3
-    }' "$job/dump"
-    printf '}}\n'
-  } >"$backup_part.json" || return 1
+  write_manifest "$1" "$2" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$backup_part.json" || return 1
   sync "$backup_part" "$backup_part.json" 2>/dev/null || sync
   mv "$backup_part.json" "$backups/$1.json" && ln "$backup_part" "$backups/$1" && rm -f "$backup_part" || return 1
   sync "$backups" 2>/dev/null || true

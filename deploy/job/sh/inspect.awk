@@ -20,10 +20,11 @@ data && /^COPY .* FROM stdin;$/ {
   copying = 1; rows = 0; data = 0
   next
 }
+/ NOT VALID;$/ { unvalidated++ }
 /^-- Dumped from database version / { print "server", $6; next }
 /^-- Dumped by pg_dump version / { print "dumper", $6; next }
 /^-- PostgreSQL database cluster dump/ { print "cluster"; next }
 /^\\connect / { print "connects"; next }
 /^-- PostgreSQL database dump complete/ { complete = 1; next }
 complete && !/^(--.*|\\unrestrict .*|)$/ { complete = 0 }
-END { if (complete && !copying) print "complete" }
+END { print "unvalidated", unvalidated + 0; if (complete && !copying) print "complete" }

@@ -86,3 +86,36 @@ compare_side() {
     fail restore_failed "$(cat "$job/differs")"
   fi
 }
+
+# check_side: what a restore can get wrong without saying so
+check_side() {
+  query "$side" -F "$(printf '\t')" <"$job/sql/check_side.sql" >"$job/findings" 7>&- || fail restore_failed "what was restored could not be checked"
+  if grep -q '^broken' "$job/findings"; then
+    fail restore_failed "$(awk -F '\t' '$1 == "broken" {print $2; exit}' "$job/findings")"
+  fi
+  # a constraint that was NOT VALID when it was dumped stays so; any other must hold
+  unvalidated=$(awk -F '\t' '$1 == "unvalidated" {print $2}' "$job/findings")
+  if [ "$unvalidated" -gt "$(awk -F '\t' '$1 == "unvalidated" {print $2}' "$job/restored_dump")" ]; then
+    fail restore_failed "a constraint is not validated"
+  fi
+  awk -F '\t' '$1 == "behind" {print $2}' "$job/findings" | while read -r finding; do
+    emit "{\"event\":\"warning\",\"text\":\"$(json "$finding"): the next insert would fail\"}"
+  done
+}
+
+# prove NAME KIND TAKEN_AT: write into the manifest when it was restored; a file without one gets one now
+prove() {
+  restored_at=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+  if [ ! -f "$backups/$1.json" ]; then
+    cp "$job/restored_dump" "$job/dump"
+    dump_bytes=$(wc -c <"$backups/$1" | tr -d ' ')
+    dump_sum=$restored_sum
+    write_manifest "$1" "$2" "$3" >"$backups/.$1.json.part" || return 1
+    mv "$backups/.$1.json.part" "$backups/$1.json" || return 1
+  fi
+  sed -e "s/\"restored_at\":null/\"restored_at\":\"$restored_at\"/" -e "s/\"restored_at\":\"[^\"]*\"/\"restored_at\":\"$restored_at\"/" \
+    "$backups/$1.json" >"$backups/.$1.json.part" || return 1
+  sync "$backups/.$1.json.part" 2>/dev/null || sync
+  mv "$backups/.$1.json.part" "$backups/$1.json" || return 1
+  emit "{\"event\":\"proven\",\"backup\":\"$1\",\"restored_at\":\"$restored_at\"}"
+}

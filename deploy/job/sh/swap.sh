@@ -63,3 +63,28 @@ unfence_if_unswapped() {
     query "$maintenance" -v live="$database" <"$job/sql/unfence.sql" >/dev/null
   fi
 }
+
+# open_side NAME: let connections into a replaced database, until it is live or the undo has failed
+open_side() {
+  side=$1
+  maintenance=$(maintenance_database) || fail database "no other database than $database to connect to"
+  do_at_end fence_side
+  query "$maintenance" -v live="$side" <"$job/sql/unfence.sql" >/dev/null 7>&- || fail swap_failed "$side can't be opened"
+  side_oid=$(query "$maintenance" -v live="$side" <"$job/sql/oid.sql" 7>&-)
+  query "$side" -F "$(printf '\t')" <"$job/sql/count_rows.sql" >"$job/side_rows" 7>&- || fail database "the rows of $side could not be counted"
+}
+
+fence_side() {
+  if [ "${swapped-}" != yes ]; then
+    query "$maintenance" -v live="$side" <"$job/sql/fence.sql" >/dev/null 7>&-
+  fi
+}
+
+# forget_replaced NAME...: each is a database that a rollback put aside
+forget_replaced() {
+  maintenance=$(maintenance_database) || fail database "no other database than $database to connect to"
+  for replaced in "$@"; do
+    query "$maintenance" -v side="$replaced" <"$job/sql/drop_side.sql" >/dev/null 7>&- || fail step_failed "$replaced could not be dropped"
+    emit "{\"event\":\"forgotten\",\"database\":\"$(json "$replaced")\"}"
+  done
+}

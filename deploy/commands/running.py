@@ -1,0 +1,63 @@
+"""Run a job and keep the record of what it said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deploy.job.outcome import Record, explain
+from deploy.job.runner import start
+from deploy.model.errors import ConnectionLost, DeployError, NoTerminal, OutcomeUnknown
+from deploy.model.event import ConfirmationAwaited
+
+if TYPE_CHECKING:
+    from deploy.model.job import Job
+    from deploy.report.console import Console
+    from deploy.server.target import Server
+
+
+def run_job(server: Server, job: Job, console: Console, *, question: str = "") -> tuple[Record, DeployError | None]:
+    """Run a job to its end; a question is asked when the job wants its answer.
+
+    Returns:
+        What it said, and None where it did all that it should.
+    """
+    record = Record()
+    try:
+        for event in start(server.shell, job, server.remote_dir):
+            record.take(event)
+            console.event(event)
+            if isinstance(event, ConfirmationAwaited):
+                _answer(server, job.id, yes=console.ask(question))
+    except (OutcomeUnknown, ConnectionLost) as lost:
+        return record, lost
+    return record, explain(record, server.name)
+
+
+def outcome_of(record: Record, error: DeployError | None, done: str) -> str:
+    """Return the contract's word for how a job ended; `done` is the word for all that it should."""
+    if error is None:
+        return done
+    if isinstance(error, OutcomeUnknown):
+        return "unknown"
+    not_confirmed = record.failed is not None and record.failed.reason == "not_confirmed"
+    return "refused" if record.refused or not_confirmed or isinstance(error, ConnectionLost) else "failed"
+
+
+def require_terminal(console: Console, what: str) -> None:
+    """Refuse to begin what has a question in it when there is nobody to ask.
+
+    Raises:
+        NoTerminal: and no --yes.
+    """
+    if not console.can_ask:
+        raise NoTerminal(
+            f"{what}, and there is no terminal to ask on",
+            hint="Run it in a terminal, or add --yes.",
+        )
+
+
+def _answer(server: Server, job_id: str, *, yes: bool) -> None:
+    """Hand the operator's answer to the job that waits for it."""
+    path = f"{server.remote_dir}/.deploy/jobs/{job_id}/answer"
+    write = 'umask 077; printf "%s\\n" "$1" >"$2.part" && mv "$2.part" "$2"'
+    server.shell.run(["sh", "-c", write, "answer", "yes" if yes else "no", path])
