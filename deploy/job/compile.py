@@ -143,12 +143,15 @@ def _drive(pending: Pending, head: str, mark: str) -> str:
         "deploy_concurrent": _array([index for _, index in pending.reading.concurrent_indexes]),
         "deploy_invalid": "{}",
     }
+    # whether psql stops at an \i is settled where the \i stands, not in the file that it reads
+    stop = "\\set ON_ERROR_STOP on\n"
     lines = [
-        head,
+        stop + head,
         _variables(variables),
         _warn(mark, {"event": "migration", "name": name}),
         f"\\i '@DIR@/sql/begin_{way}.sql'\n",
         f"\\i '@DIR@/migrations/{name}'\n",
+        stop,
         head + _variables(variables | {"deploy_invalid": None}) if pending.reading.variables else "",
         "\\i '@DIR@/sql/check_indexes.sql'\n" if indexes and not outside else "",
         f"\\i '@DIR@/sql/finish_{way}.sql'\n",

@@ -251,26 +251,34 @@ def _explain_busy(record: Record) -> DeployError:
     name = record.at_work or "the migration"
     waiting = record.waiting
     details: tuple[str, ...] = ()
-    who = "somebody"
     if waiting:
-        who = f"pid {waiting.pid} ({waiting.application or 'no name'}, user {waiting.user}, {waiting.state})"
         details = (f"it has been in its transaction since {waiting.since}: {waiting.query}",)
     return DatabaseBusy(
-        f"{name} didn't get its lock: {who} is in the way; {_standing(record)}",
+        f"{name} didn't get its lock: {_blocker(waiting)} is in the way; {_standing(record)}",
         hint=f"End that session (SELECT pg_terminate_backend({waiting.pid if waiting else 'pid'})) or wait for it, and deploy again.",
         details=details,
     )
 
 
+def _blocker(waiting: Waiting | None) -> str:
+    if waiting is None:
+        return "somebody"
+    return f"pid {waiting.pid} ({waiting.application or 'no name'}, user {waiting.user}, {waiting.state})"
+
+
 _LOST = ("57P01", "57P02", "57P03", "08006", "08003")
 """SQLSTATEs of a session that was ended, not of a statement that failed."""
+
+_LOCKED = ("55P03", "40P01")
+"""SQLSTATEs of a lock that was not had in time, or never would have been."""
 
 
 def _explain_migration(record: Record, failed: JobFailed, host: str) -> DeployError:
     name = record.at_work or "the run"
     error = find_psql_error(record.said)
     unfinished = [row.name for row in _rows(record) if not row.finished]
-    details = (*(error.excerpt if error else record.said[-3:]), _standing(record))
+    excerpt = record.said[-3:] if error is None else () if (error.sqlstate or "").startswith("DP") else error.excerpt
+    details = (*excerpt, _standing(record, error))
     if (
         error is None
         or error.sqlstate in _LOST
@@ -295,7 +303,13 @@ def _migration_hint(record: Record, error: PsqlError, name: str, host: str) -> s
         return f"Write -- deploy: no-transaction in the first lines of {name}, and deploy again."
     if error.sqlstate == "DP002" and record.invalid:
         broken = ", ".join(record.invalid.indexes)
-        return f"Mend the data that stands against {broken}, and deploy again: it is then built anew."
+        if any(not row.finished for row in _rows(record)):
+            return f"Mend the data that stands against {broken}, and deploy again: it is then built anew."
+        return f"Drop what an earlier try left behind (DROP INDEX {broken}), and deploy again."
+    if error.sqlstate == "DP004":
+        return f"End it with COMMIT in {name}, and deploy again: the whole file is run again."
+    if error.sqlstate in _LOCKED and record.waiting:
+        return f"End {_blocker(record.waiting)} or wait for it, and deploy again."
     rollback = f", or go back: fab -H {host} rollback --backup={record.backup.name}" if record.backup else ""
     return f"Mend {name} and deploy again{rollback}"
 
@@ -304,7 +318,7 @@ NAMED = 3
 """How many applied files an error names before it counts them: it has about six lines."""
 
 
-def _standing(record: Record) -> str:
+def _standing(record: Record, error: PsqlError | None = None) -> str:
     """Say what state the database is in."""
     finished = [row.name for row in _rows(record) if row.finished] or record.applied
     unfinished = [row.name for row in _rows(record) if not row.finished]
@@ -313,6 +327,8 @@ def _standing(record: Record) -> str:
         before += f" and {len(finished) - NAMED} more"
     if unfinished:
         return f"{before}; {unfinished[0]} is done in part (it runs outside a transaction)"
+    if record.at_work and error and error.sqlstate == "DP001":
+        return f"{before}; {record.at_work} was rolled back up to its own ROLLBACK, what it did after that stands"
     if record.at_work:
         return f"{before}; {record.at_work} was rolled back as a whole"
     return before

@@ -27,6 +27,9 @@ NO_SUCH_JOB = 4
 COME_BACK_FOR_S = 60.0
 """How long a lost connection is tried again before the outcome counts as unknown."""
 
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError, RecursionError)
+"""What reading JSON of a form that was not agreed on may raise: 1e999 is an int to nobody, a date may lie beyond time."""
+
 LONGEST_LINE = 2**20
 """Bytes; a server that sends more without a line end isn't running our script."""
 
@@ -84,8 +87,8 @@ def _follow(shell: Shell, argv: Sequence[str], stdin: bytes, log: LogReader, dir
             yield ConnectionRestored()
             argv, stdin = _follow_argv(directory, log.offset), b""
             continue
-        yield from log.rest()
         if stream.status in (0, NOT_STARTED):
+            yield from log.rest()
             return
         if stream.status == NO_SUCH_JOB:
             raise ConnectionLost(
@@ -152,19 +155,19 @@ class LogReader:
             yield ServerSaid(printable(said.decode(errors="replace")))
         if mark:
             try:
-                yield event_from(_clean(json.loads(event)))
-            except (ValueError, KeyError, TypeError):
+                yield event_from(cleaned(json.loads(event)))
+            except UNREADABLE:
                 yield ServerSaid(printable(event.decode(errors="replace")))
 
 
-def _clean(found: Any) -> Any:  # noqa: ANN401 - JSON
+def cleaned(found: Any) -> Any:  # noqa: ANN401 - JSON
     """Make every text of a JSON value printable."""
     if isinstance(found, str):
         return printable(found)
     if isinstance(found, list):
-        return [_clean(item) for item in found]
+        return [cleaned(item) for item in found]
     if isinstance(found, dict):
-        return {printable(key): _clean(value) for key, value in found.items()}
+        return {printable(key): cleaned(value) for key, value in found.items()}
     return found
 
 

@@ -1,11 +1,10 @@
-# Read a plain dump: a line "table NAME ROWS" for each table with data, the versions, and "complete" when its last words are there.
-# A COPY counts only behind pg_dump's own comment, so that a function's body can't pass for data.
+# Read a plain dump: a line "table NAME ROWS" for each table with data, what it needs and contains, and "complete" when its last
+# words are there. A COPY counts only behind pg_dump's own comment, so that a function's body can't pass for data.
 BEGIN { OFS = "\t" }
 copying {
   if ($0 == "\\.") { print "table", name, rows; copying = 0 } else rows++
   next
 }
-/^-- Data for Name: / { data = 1; next }
 data && /^COPY .* FROM stdin;$/ {
   name = substr($0, 6)
   sub(/ FROM stdin;$/, "", name)
@@ -20,11 +19,35 @@ data && /^COPY .* FROM stdin;$/ {
   copying = 1; rows = 0; data = 0
   next
 }
+/^-- (Data for )?Name: .*; Type: .*; Schema: / {
+  begun = 1
+  data = /^-- Data for /
+  owner = $0
+  if (sub(/^.*; Owner: /, "", owner) && owner != "-" && owner != "") roles[owner]
+  next
+}
+/^CREATE EXTENSION IF NOT EXISTS / { extensions[$6]; next }
+/^GRANT .* TO .*;$/ {
+  grantee = $0
+  sub(/^.* TO /, "", grantee); sub(/ WITH GRANT OPTION;$/, ";", grantee); sub(/;$/, "", grantee)
+  if (grantee != "PUBLIC") grantees[grantee]
+  next
+}
 / NOT VALID;$/ { unvalidated++ }
+/^CREATE SCHEMA public;$/ { print "creates", "public" }
+!begun && /^(DROP|ALTER) / { cleans = 1 }
 /^-- Dumped from database version / { print "server", $6; next }
 /^-- Dumped by pg_dump version / { print "dumper", $6; next }
 /^-- PostgreSQL database cluster dump/ { print "cluster"; next }
-/^\\connect / { print "connects"; next }
+/^\\connect / { connects = 1; next }
 /^-- PostgreSQL database dump complete/ { complete = 1; next }
 complete && !/^(--.*|\\unrestrict .*|)$/ { complete = 0 }
-END { print "unvalidated", unvalidated + 0; if (complete && !copying) print "complete" }
+END {
+  for (role in roles) print "owner", role
+  for (role in grantees) print "grantee", role
+  for (extension in extensions) print "extension", extension
+  print "unvalidated", unvalidated + 0
+  if (cleans) print "cleans"
+  if (connects) print "connects"
+  if (complete && !copying) print "complete"
+}

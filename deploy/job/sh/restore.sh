@@ -8,6 +8,7 @@ open_backup() {
     1f8b*) dump_format=gzip ;;
     28b52ffd*) dump_format=zstd ;;
     5047444d50) dump_format=archive ;;
+    746f632e64) dump_format=archive ;; # a tar whose first file is toc.dat
     *) dump_format=plain ;;
   esac
 }
@@ -36,12 +37,39 @@ check_backup() {
   if [ -n "${2-}" ] && [ "$restored_sum" != "$2" ]; then fail backup_unusable "its sha256 isn't the one in its manifest"; fi
   if ! grep -q '^dumper' "$job/restored_dump"; then fail backup_unusable "it isn't a dump by pg_dump"; fi
   if grep -q '^cluster' "$job/restored_dump"; then fail backup_unusable "it is a dump of a whole server by pg_dumpall"; fi
-  if grep -q '^connects' "$job/restored_dump"; then fail backup_unusable "it was made with --create and would go to a database of its own choice"; fi
   if ! grep -q '^complete' "$job/restored_dump"; then fail backup_unusable "it has no end: it was cut off"; fi
   dumper=$(awk -F '\t' '$1 == "dumper" {print int($2); exit}' "$job/restored_dump")
   if [ "${dumper:-0}" -gt "$((server_version / 10000))" ]; then
     fail backup_unusable "it was made by pg_dump $dumper, the server is $((server_version / 10000))"
   fi
+  require_needs
+}
+
+# require_needs: roles and extensions are not in a dump, which only names them
+require_needs() {
+  {
+    printf 'CREATE TEMP TABLE needed (kind text, name text);\nCOPY needed FROM stdin;\n'
+    awk -F '\t' '$1 == "owner" || $1 == "grantee" || $1 == "extension" {gsub(/\\/, "\\\\"); print $1 "\t" $2}' "$job/restored_dump"
+    printf '\\.\n'
+    cat "$job/sql/lacking.sql"
+  } | query "$maintenance" >"$job/lacking" 7>&- || fail database "what the backup needs could not be looked up"
+  if [ -s "$job/lacking" ]; then fail backup_unusable "it needs $(head -n 1 "$job/lacking"), which this server lacks"; fi
+}
+
+# fit_for_side: the dump on stdin as it can go into an empty database
+fit_for_side() {
+  restrict=yes
+  printf '\\restrict x\n\\unrestrict x\n' | query "$maintenance" >/dev/null 2>&1 7>&- || restrict=no
+  if [ "$restrict" = no ] || grep -q -e '^connects' -e '^cleans' "$job/restored_dump"; then
+    awk -v restrict="$restrict" -f "$job/sh/for_side.awk"
+  else
+    cat
+  fi
+}
+
+# has_extension NAME: is it in the backup?
+has_extension() {
+  awk -F '\t' -v name="$1" '$1 == "extension" && $2 == name {found = 1} END {exit !found}' "$job/restored_dump"
 }
 
 # create_side NAME: an empty database with the encoding, locale, owner and tablespace of the live one
@@ -68,8 +96,18 @@ restore_side() {
   : >"$job/damage"
   pg_options_before=$pg_options
   pg_options='-c synchronous_commit=off -c maintenance_work_mem=256MB -c client_min_messages=warning'
-  { read_backup "$restored_file" 7>&- || echo damaged >>"$job/damage"; } |
+  if grep -q '^creates' "$job/restored_dump"; then
+    query "$side" -c 'DROP SCHEMA public' </dev/null >/dev/null 7>&- || fail restore_failed "the schema public can't be replaced"
+  fi
+  if has_extension timescaledb; then
+    query "$side" -c 'CREATE EXTENSION IF NOT EXISTS timescaledb' -c 'SELECT timescaledb_pre_restore()' </dev/null >/dev/null 7>&- ||
+      fail restore_failed "timescaledb_pre_restore() failed"
+  fi
+  { read_backup "$restored_file" 7>&- || echo damaged >>"$job/damage"; } | fit_for_side |
     query "$side" >/dev/null 7>&- || fail restore_failed "psql ended with status $?"
+  if has_extension timescaledb; then
+    query "$side" -c 'SELECT timescaledb_post_restore()' </dev/null >/dev/null 7>&- || fail restore_failed "timescaledb_post_restore() failed"
+  fi
   if [ -s "$job/damage" ]; then fail backup_unusable "it could not be read twice"; fi
   query "$side" -c ANALYZE </dev/null >/dev/null 7>&- || fail restore_failed "ANALYZE failed"
   pg_options=$pg_options_before

@@ -1,0 +1,19 @@
+# Make a dump by --create or --clean fit for an empty database of our own: leave out what names, makes or changes a database, and
+# what drops things that aren't there. Variable: restrict, "no" where psql doesn't know \restrict.
+copying {
+  print
+  if ($0 == "\\.") copying = 0
+  next
+}
+data && /^COPY .* FROM stdin;$/ { copying = 1; data = 0; print; next }
+/^-- (Data for )?Name: .*; Type: .*; Schema: / {
+  begun = 1
+  data = /^-- Data for /
+  of_database = /; Type: DATABASE( PROPERTIES)?;/ || /^-- Name: DATABASE .*; Type: (COMMENT|ACL|SECURITY LABEL);/
+}
+/^\\connect / { next }
+restrict == "no" && /^\\(un)?restrict / { next }
+# behind \connect come the same settings as at the dump's beginning
+of_database && !/^(SET |SELECT pg_catalog\.set_config)/ { next }
+!begun && /^(DROP|ALTER) / { next }
+{ print }
