@@ -107,6 +107,7 @@ JOB_SQL = (
     "fence",
     "check_side",
     "lacking",
+    "written",
     "repair",
 )
 

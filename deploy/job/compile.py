@@ -144,7 +144,7 @@ def _drive(pending: Pending, head: str, mark: str) -> str:
         "deploy_invalid": "{}",
     }
     # whether psql stops at an \i is settled where the \i stands, not in the file that it reads
-    stop = "\\set ON_ERROR_STOP on\n"
+    stop = "\\set ON_ERROR_STOP on\n\\set VERBOSITY verbose\n"
     lines = [
         stop + head,
         _variables(variables),

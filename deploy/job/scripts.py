@@ -21,8 +21,9 @@ LOCK_KEY = int.from_bytes(b"deploy", "big")
 APPLY_KEY = LOCK_KEY + 1
 """The advisory lock of the one session that applies migrations; it outlives a job that was killed."""
 
-SIDE_STEM_BYTES = 40
-"""What is left of a database's name in those of its side and replaced databases: PostgreSQL cuts names at 63 bytes."""
+SIDE_STEM_BYTES = 38
+"""What is left of a database's name in those of its side and replaced databases: PostgreSQL cuts names at 63 bytes, and
+`_replaced_20261122_115500` are 25 of them."""
 
 
 @cache

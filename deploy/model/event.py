@@ -95,10 +95,11 @@ class TableChange:
 
 @dataclass(frozen=True, slots=True)
 class ChangesShown:
-    """What a rollback would change."""
+    """What a rollback would change. `written_since`: rows written since the backup was taken, None where that isn't known."""
 
     rows: tuple[TableChange, ...]
     pending_again: tuple[str, ...]
+    written_since: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +266,9 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any]], Event]] = {
     ),
     "retrying": lambda e: Retrying(int(e["in_s"]), int(e["try"]), int(e["of"])),
     "changes": lambda e: ChangesShown(
-        tuple(TableChange(str(r["table"]), r["now"], r["then"]) for r in e["rows"]), _words(e["pending_again"])
+        tuple(TableChange(str(r["table"]), r["now"], r["then"]) for r in e["rows"]),
+        _words(e["pending_again"]),
+        e.get("written_since"),
     ),
     "confirm": lambda _: ConfirmationAwaited(),
     "pruned": lambda e: BackupsPruned(int(e["count"])),

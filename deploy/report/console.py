@@ -134,6 +134,10 @@ class Console:
                 pass
 
     def _changes(self, changes: ChangesShown) -> None:
+        if changes.written_since:
+            self.line(
+                f"   {changes.written_since} rows were written since the backup, and would be gone from the live database"
+            )
         if changes.pending_again:
             self.line(f"   pending again: {', '.join(changes.pending_again)}")
         if not changes.rows:

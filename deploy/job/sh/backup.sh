@@ -60,8 +60,8 @@ inspect_dump() {
 write_manifest() {
   printf '{"manifest":1,"name":"%s","kind":"%s","environment":"%s","taken_at":"%s","bytes":%s,"sha256":"%s","migration":%s,' \
     "$(json "$1")" "$2" "$environment" "$3" "$dump_bytes" "$dump_sum" "$migration_json"
-  printf '"database":"%s","system":"%s","server_version":%s,"job":"%s","tool_version":"%s","verified":true,"restored_at":null,"tables":{' \
-    "$(json "$database")" "$system" "$server_version" "$job_id" "$tool_version"
+  printf '"database":"%s","system":"%s","server_version":%s,"job":"%s","tool_version":"%s","verified":true,"restored_at":null,"written":%s,"counter":"%s","tables":{' \
+    "$(json "$database")" "$system" "$server_version" "$job_id" "$tool_version" "${written% *}" "${written#* }"
   awk -F '\t' '$1 == "table" {
     name = $2; gsub(/\\/, "\\\\", name); gsub(/"/, "\\\"", name)
     printf "%s\"%s\":%s", (n++ ? "," : ""), name, $3

@@ -8,14 +8,15 @@ hold_database() {
   query "$database" -v ledger_schema="$ledger_schema" -v lock_key="$lock_key" -v apply_key="$apply_key" \
     <"$job/hold" >"$job/held" 2>"$job/hold.err" &
   exec 7>"$job/hold"
-  cat "$job/sql/hold.sql" >&7
+  cat "$job/sql/hold.sql" "$job/sql/written.sql" >&7
   waited=0
-  until grep -q '^lock ' "$job/held"; do
+  until grep -q '^written ' "$job/held"; do
     if ! kill -0 $! 2>/dev/null || [ "$waited" -ge 600 ]; then fail database "$(tail -n 2 "$job/hold.err")"; fi
     waited=$((waited + 1))
     sleep 0.05
   done
   read -r _ held ledger tables <"$job/held"
+  written=$(awk '$1 == "written" {print $2, $3}' "$job/held")
   if [ "$held" != t ]; then fail database_lock; fi
   if [ "$1" != any ] && [ "$ledger" != "$1" ]; then fail ledger_changed; fi
 }

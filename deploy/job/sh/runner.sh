@@ -11,6 +11,7 @@ outcome=failed
 exit_status=1
 failed_reason=
 at_end=
+written="0 none"
 
 emit() { printf '@%s %s\n' "$mark" "$*" >&2; }
 

@@ -11,7 +11,7 @@ show_changes() {
     {now[$1] = $2}
     END {
       for (t in then_rows) all[t]; for (t in now) all[t]
-      for (t in all) if (then_rows[t] != now[t] || !(t in then_rows) || !(t in now)) {
+      for (t in all) if (!(t in then_rows) || !(t in now) || then_rows[t] != now[t]) {
         printf "%s{\"table\":\"%s\",\"now\":%s,\"then\":%s}", (n++ ? "," : ""), escaped(t),
           (t in now ? now[t] : "null"), (t in then_rows ? then_rows[t] : "null")
         if (n == 200) break
@@ -21,7 +21,15 @@ show_changes() {
   query "$database" -v ledger_schema="$ledger_schema" <"$job/sql/ledger_names.sql" >"$job/now_applied" 7>&- || : >"$job/now_applied"
   pending_again=$(awk 'FILENAME == ARGV[1] {then_has[$0]; next} !($0 in then_has) {printf "%s\"%s\"", (n++ ? "," : ""), $0}' \
     "$job/then_applied" "$job/now_applied")
-  emit "{\"event\":\"changes\",\"rows\":[$(cat "$job/changes")],\"pending_again\":[$pending_again]}"
+  emit "{\"event\":\"changes\",\"written_since\":$(written_since),\"rows\":[$(cat "$job/changes")],\"pending_again\":[$pending_again]}"
+}
+
+# written_since: rows written since the backup, or null where the server's counters began anew in between
+written_since() {
+  query "$database" <"$job/sql/written.sql" 2>/dev/null 7>&- |
+    awk -v then_text="$(sed -n 's/.*"written":\([0-9]*\),"counter":"\([^"]*\)".*/\1 \2/p' "${restored_file-}.json" 2>/dev/null)" '
+      {split(then_text, then_values, " "); if ($3 == then_values[2] && $2 >= then_values[1] + 0) {print $2 - then_values[1]; said = 1}}
+      END {if (!said) print "null"}'
 }
 
 # confirm: ask whoever follows; silence is a no
