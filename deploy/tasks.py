@@ -74,11 +74,20 @@ def deploy(  # noqa: PLR0913 - the contract's flags
     help={
         "backup": "A file name in backups/, latest, or pre_deploy (the newest of its kind).",
         "dry_run": "Look at the real server, show the plan and change nothing.",
+        "in_place": "Drop and restore everything in one transaction, which blocks clients but needs no right to create databases.",
         "yes": YES,
         "json": JSON,
     },
 )
-def rollback(c: Context, *, backup: str = "", yes: bool = False, dry_run: bool = False, json: bool = False) -> None:
+def rollback(  # noqa: PLR0913 - the contract's flags
+    c: Context,
+    *,
+    backup: str = "",
+    yes: bool = False,
+    dry_run: bool = False,
+    in_place: bool = False,
+    json: bool = False,
+) -> None:
     """Put a backup in place of the database, and keep the replaced one.
 
     Example: fab -H prod rollback --backup=pre_deploy
@@ -89,7 +98,8 @@ def rollback(c: Context, *, backup: str = "", yes: bool = False, dry_run: bool =
     def story(servers: list[Server], console: Console) -> tuple[list[Any], DeployError | None]:
         results = []
         for server in servers:
-            result = roll_back(server, backup, console, assume_yes=yes, dry_run=dry_run or c.config.run.dry)
+            dry = dry_run or c.config.run.dry
+            result = roll_back(server, backup, console, assume_yes=yes, dry_run=dry, in_place=in_place)
             results.append(result)
             if result.error:
                 break

@@ -42,14 +42,18 @@ class RollbackResult:
     error: DeployError | None = None
 
 
-def rollback(server: Server, wanted: str, console: Console, *, assume_yes: bool, dry_run: bool) -> RollbackResult:
+def rollback(  # noqa: PLR0913 - the flags of the command
+    server: Server, wanted: str, console: Console, *, assume_yes: bool, dry_run: bool, in_place: bool = False
+) -> RollbackResult:
     """Roll one server back.
 
     Raises:
         DeployError: something was found wrong before anything was touched.
     """
     seen, database = _look(server)
-    plan = plan_rollback(wanted, seen, database, server.settings, stem=stem(server.settings.database))
+    plan = plan_rollback(
+        wanted, seen, database, server.settings, stem=stem(server.settings.database), in_place=in_place
+    )
     if not (assume_yes or dry_run):
         require_terminal(console, "a rollback asks before it swaps the databases")
     console.rollback_plan(server.name, plan, seen, dry_run=dry_run)

@@ -53,8 +53,20 @@ class Build:
 
     def job(self, steps: Sequence[Step], decided: Mapping[str, object], **variables: object) -> Job:
         """Put the script together; `decided` is what the audit says of the plan."""
-        sh = ("runner.sh", "postgres.sh", "lock.sh", "backup.sh", "apply.sh", "restore.sh", "swap.sh", "repair.sh")
-        self.add({f"sh/{name}": script(name).encode() for name in (*sh, "run_inside.sh", "inspect.awk", "for_side.awk")})
+        sh = (
+            "runner.sh",
+            "postgres.sh",
+            "lock.sh",
+            "backup.sh",
+            "apply.sh",
+            "restore.sh",
+            "swap.sh",
+            "in_place.sh",
+            "repair.sh",
+        )
+        self.add(
+            {f"sh/{name}": script(name).encode() for name in (*sh, "run_inside.sh", "inspect.awk", "for_side.awk")}
+        )
         self.add({f"sql/{name}.sql": sql(name).encode() for name in JOB_SQL})
         self.files["job.sh"] = self._script(sh, steps, decided, variables).encode()
         sums = "".join(f"{sha256(content).hexdigest()}  {path}\n" for path, content in sorted(self.files.items()))
@@ -107,6 +119,7 @@ JOB_SQL = (
     "fence",
     "check_side",
     "lacking",
+    "wipe",
     "written",
     "repair",
 )

@@ -29,16 +29,15 @@ def compile_rollback(plan: RollbackPlan, at: Setting, *, assume_yes: bool) -> Jo
     steps = [
         BEGIN,
         Step("lock the database", ("hold_database", plan.ledger_fingerprint)),
-        *_restoring(plan.backup, plan.side, at),
-        Step("give it the live database's properties", ("dress_side",)),
-        Step("show what changes", ("show_changes",)),
-        Step("ask", ("confirm",)),
-        Step("back up what is live", ("back_up", plan.safety, "pre_rollback")),
-        Step("swap", ("swap", plan.replaced)),
+        *(_in_place(plan, at) if plan.in_place else _beside(plan, at)),
     ]
     if plan.prune:
         steps.append(Step("prune backups", ("prune", *plan.prune)))
-    decided = {"backup": plan.backup.name, "safety_backup": plan.safety, "replaced_database": plan.replaced}
+    decided = {
+        "backup": plan.backup.name,
+        "safety_backup": plan.safety,
+        "replaced_database": None if plan.in_place else plan.replaced,
+    }
     return build.job(steps, decided, migration_json=json.dumps(plan.last_applied), **_asking(assume_yes=assume_yes))
 
 
@@ -86,10 +85,35 @@ def compile_forget(names: Sequence[str], at: Setting, *, assume_yes: bool) -> Jo
     return Build("forget", at).job(steps, {"forget": list(names)}, **_asking(assume_yes=assume_yes))
 
 
-def _restoring(backup: Backup, side: str, at: Setting) -> list[Step]:
-    manifest_sum = backup.manifest.sha256 if backup.manifest else ""
+def _beside(plan: RollbackPlan, at: Setting) -> list[Step]:
     return [
-        Step("check the backup", ("check_backup", f"{at.remote_dir}/backups/{backup.name}", manifest_sum)),
+        *_restoring(plan.backup, plan.side, at),
+        Step("give it the live database's properties", ("dress_side",)),
+        Step("show what changes", ("show_changes",)),
+        Step("ask", ("confirm",)),
+        Step("back up what is live", ("back_up", plan.safety, "pre_rollback")),
+        Step("swap", ("swap", plan.replaced)),
+    ]
+
+
+def _in_place(plan: RollbackPlan, at: Setting) -> list[Step]:
+    return [
+        _checking(plan.backup, at),
+        Step("show what changes", ("show_in_place_changes",)),
+        Step("ask", ("confirm",)),
+        Step("back up what is live", ("back_up", plan.safety, "pre_rollback")),
+        Step("restore in place", ("restore_in_place",)),
+    ]
+
+
+def _checking(backup: Backup, at: Setting) -> Step:
+    manifest_sum = backup.manifest.sha256 if backup.manifest else ""
+    return Step("check the backup", ("check_backup", f"{at.remote_dir}/backups/{backup.name}", manifest_sum))
+
+
+def _restoring(backup: Backup, side: str, at: Setting) -> list[Step]:
+    return [
+        _checking(backup, at),
         Step("create the side database", ("create_side", side)),
         Step("restore", ("restore_side",)),
         Step("compare", ("compare_side",)),

@@ -28,18 +28,25 @@ STAMP_AND_SUFFIX = len("20261122_115500.sql.gz")
 
 @dataclass(frozen=True, slots=True)
 class RollbackPlan:
-    """A rollback, decided. `side` and `replaced` are names of databases; `safety` is the backup taken just before the swap."""
+    """A rollback, decided.
+
+    `side` and `replaced` are names of databases; `safety` is the backup taken just before the swap. `in_place` drops and restores
+    everything in one transaction instead of swapping.
+    """
 
     backup: Backup
     side: str
     replaced: str
     safety: str
+    in_place: bool
     prune: tuple[str, ...]
     last_applied: str | None
     ledger_fingerprint: str
 
 
-def plan_rollback(wanted: str, seen: Observation, database: Database, settings: Settings, *, stem: str) -> RollbackPlan:
+def plan_rollback(  # noqa: PLR0913 - what a rollback is decided from
+    wanted: str, seen: Observation, database: Database, settings: Settings, *, stem: str, in_place: bool = False
+) -> RollbackPlan:
     """Decide how a backup takes the place of the database.
 
     Args:
@@ -48,13 +55,18 @@ def plan_rollback(wanted: str, seen: Observation, database: Database, settings: 
         database: as `require_workplace` returned it.
         settings: of its environment.
         stem: what the names of side and replaced databases begin with.
+        in_place: the operator takes the way that needs no right to create databases.
 
     Raises:
         BackupNotFound, BackupUnusable, DatabaseRightsLacking, RollbackBlocked, NoSpace: nothing has been touched.
     """
     backup = choose_backup(wanted, seen.backups, now=seen.time)
-    require_restorable(backup, seen, database)
-    _require_free(database)
+    if in_place:
+        _require_usable(backup, database)
+        _require_space(backup, seen, database)
+    else:
+        require_restorable(backup, seen, database)
+        _require_free(database)
     safety = name_backup("pre_rollback", seen.time, seen.backups, environment=settings.environment)
     stamp = safety[-STAMP_AND_SUFFIX:-SUFFIX]
     return RollbackPlan(
@@ -62,6 +74,7 @@ def plan_rollback(wanted: str, seen: Observation, database: Database, settings: 
         side=f"{stem}_side_{stamp}",
         replaced=f"{stem}_replaced_{stamp}",
         safety=safety,
+        in_place=in_place,
         prune=plan_retention(seen, settings, taking="pre_rollback", needed=backup.name),
         last_applied=seen.ledger.last,
         ledger_fingerprint=seen.ledger.fingerprint,
@@ -94,7 +107,8 @@ def _require_rights(database: Database) -> None:
     if not (database.superuser or (database.createdb and database.owns)):
         raise DatabaseRightsLacking(
             f"{database.user} may not create databases or doesn't own {database.name}",
-            hint=f"As a superuser: ALTER ROLE {database.user} CREATEDB; ALTER DATABASE {database.name} OWNER TO {database.user};",
+            hint=f"As a superuser: ALTER ROLE {database.user} CREATEDB; ALTER DATABASE {database.name} OWNER TO {database.user};"
+            " or roll back with --in-place: clients then block until the restore is over.",
         )
 
 

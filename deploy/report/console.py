@@ -42,6 +42,7 @@ SHOWN_STEPS = {
     "restore": "📦 Restoring into a side database...",
     "compare": "🔎 Comparing rows per table...",
     "swap": "🔁 Swapping the databases...",
+    "restore in place": "📦 Restoring in place, in one transaction: clients wait...",
     "check the backup": "🔎 Reading the backup...",
 }
 SHOWN_CHANGES = 12
@@ -210,16 +211,20 @@ class Console:
         self.line(
             f"   backup {plan.backup.name}, {age(seen.time, plan.backup.taken_at)} old, {megabytes(plan.backup.bytes)}, {known}"
         )
-        self.line(f"   restored beside the live database first; the replaced one stays as {plan.replaced}")
+        if plan.in_place:
+            self.line(
+                "⚠️  in place: everything is dropped and restored in one transaction; clients block until it is over"
+            )
+        else:
+            self.line(f"   restored beside the live database first; the replaced one stays as {plan.replaced}")
 
     def rollback_result(self, result: RollbackResult) -> None:
         """Say how a rollback ended."""
         if result.error:
             return
         self.line(f"✅ {result.host}: rolled back to {result.backup}; no connections for {result.outage_ms} ms")
-        self.line(
-            f"   safety backup {result.safety_backup}; the replaced database is kept as {result.replaced_database}"
-        )
+        kept = f"; the replaced database is kept as {result.replaced_database}" if result.replaced_database else ""
+        self.line(f"   safety backup {result.safety_backup}{kept}")
         if result.pending_again:
             self.line(f"   pending again: {', '.join(result.pending_again)}")
 

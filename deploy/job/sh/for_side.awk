@@ -1,5 +1,6 @@
 # Make a dump by --create or --clean fit for an empty database of our own: leave out what names, makes or changes a database, and
-# what drops things that aren't there. Variable: restrict, "no" where psql doesn't know \restrict.
+# what drops things that aren't there. Variables: restrict, "no" where psql doesn't know \restrict; joined, "yes" where the dump
+# becomes a part of a transaction, which the blocks around its large objects would end.
 copying {
   print
   if ($0 == "\\.") copying = 0
@@ -9,11 +10,13 @@ data && /^COPY .* FROM stdin;$/ { copying = 1; data = 0; print; next }
 /^-- (Data for )?Name: .*; Type: .*; Schema: / {
   begun = 1
   data = /^-- Data for /
+  of_blobs = /BLOB/
   of_database = /; Type: DATABASE( PROPERTIES)?;/ || /^-- Name: DATABASE .*; Type: (COMMENT|ACL|SECURITY LABEL);/
 }
 /^\\connect / { next }
 restrict == "no" && /^\\(un)?restrict / { next }
 # behind \connect come the same settings as at the dump's beginning
 of_database && !/^(SET |SELECT pg_catalog\.set_config)/ { next }
+joined == "yes" && of_blobs && /^(BEGIN|COMMIT);$/ { next }
 !begun && /^(DROP|ALTER) / { next }
 { print }

@@ -1,8 +1,9 @@
 # Read a plain dump: a line "table NAME ROWS" for each table with data, what it needs and contains, and "complete" when its last
-# words are there. A COPY counts only behind pg_dump's own comment, so that a function's body can't pass for data.
+# words are there; a line "applied NAME" for each finished row of the ledger (its variable: ledger). A COPY counts only behind pg_dump's own comment, so that a function's body can't pass for data.
 BEGIN { OFS = "\t" }
 copying {
   if ($0 == "\\.") { print "table", name, rows; copying = 0 } else rows++
+  if (copying && name == ledger && split($0, fields, "\t") > 4 && fields[5] != "\\N") print "applied", fields[1]
   next
 }
 data && /^COPY .* FROM stdin;$/ {

@@ -30,7 +30,7 @@ check_backup() {
   open_backup "$1"
   sha256sum "$1" >"$job/sum" &
   : >"$job/damage"
-  { read_backup "$1" 7>&- || echo damaged >>"$job/damage"; } | awk -f "$job/sh/inspect.awk" >"$job/restored_dump"
+  { read_backup "$1" 7>&- || echo damaged >>"$job/damage"; } | awk -v ledger="$ledger_schema.migrations" -f "$job/sh/inspect.awk" >"$job/restored_dump"
   wait $! || fail backup_unusable "it can't be read"
   read -r restored_sum _ <"$job/sum"
   if [ -s "$job/damage" ]; then fail backup_unusable "it is damaged"; fi
@@ -56,12 +56,12 @@ require_needs() {
   if [ -s "$job/lacking" ]; then fail backup_unusable "it needs $(head -n 1 "$job/lacking"), which this server lacks"; fi
 }
 
-# fit_for_side: the dump on stdin as it can go into an empty database
+# fit_for_side JOINED: the dump on stdin as it can go into an empty database; yes where it is a part of a transaction of ours
 fit_for_side() {
   restrict=yes
   printf '\\restrict x\n\\unrestrict x\n' | query "$maintenance" >/dev/null 2>&1 7>&- || restrict=no
-  if [ "$restrict" = no ] || grep -q -e '^connects' -e '^cleans' "$job/restored_dump"; then
-    awk -v restrict="$restrict" -f "$job/sh/for_side.awk"
+  if [ "$1" = yes ] || [ "$restrict" = no ] || grep -q -e '^connects' -e '^cleans' "$job/restored_dump"; then
+    awk -v restrict="$restrict" -v joined="$1" -f "$job/sh/for_side.awk"
   else
     cat
   fi
@@ -103,7 +103,7 @@ restore_side() {
     query "$side" -c 'CREATE EXTENSION IF NOT EXISTS timescaledb' -c 'SELECT timescaledb_pre_restore()' </dev/null >/dev/null 7>&- ||
       fail restore_failed "timescaledb_pre_restore() failed"
   fi
-  { read_backup "$restored_file" 7>&- || echo damaged >>"$job/damage"; } | fit_for_side |
+  { read_backup "$restored_file" 7>&- || echo damaged >>"$job/damage"; } | fit_for_side no |
     query "$side" >/dev/null 7>&- || fail restore_failed "psql ended with status $?"
   if has_extension timescaledb; then
     query "$side" -c 'SELECT timescaledb_post_restore()' </dev/null >/dev/null 7>&- || fail restore_failed "timescaledb_post_restore() failed"
@@ -141,11 +141,18 @@ check_side() {
   done
 }
 
+# last_migration: of the restored dump's ledger, as JSON
+last_migration() {
+  last=$(awk -F '\t' '$1 == "applied" {print $2}' "$job/restored_dump" | sort -n | tail -n 1)
+  if [ -n "$last" ]; then printf '"%s"' "$(json "$last")"; else printf 'null'; fi
+}
+
 # prove NAME KIND TAKEN_AT: write into the manifest when it was restored; a file without one gets one now
 prove() {
   restored_at=$(date -u +%Y-%m-%dT%H:%M:%SZ)
   if [ ! -f "$backups/$1.json" ]; then
     cp "$job/restored_dump" "$job/dump"
+    migration_json=$(last_migration)
     dump_bytes=$(wc -c <"$backups/$1" | tr -d ' ')
     dump_sum=$restored_sum
     write_manifest "$1" "$2" "$3" >"$backups/.$1.json.part" || return 1
