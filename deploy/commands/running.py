@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deploy.job.outcome import Record, explain
-from deploy.job.runner import start
+from deploy.job.runner import come_back, start
 from deploy.model.errors import ConnectionLost, DeployError, NoTerminal, OutcomeUnknown
 from deploy.model.event import ConfirmationAwaited
 
@@ -60,4 +60,11 @@ def _answer(server: Server, job_id: str, *, yes: bool) -> None:
     """Hand the operator's answer to the job that waits for it."""
     path = f"{server.remote_dir}/.deploy/jobs/{job_id}/answer"
     write = 'umask 077; printf "%s\\n" "$1" >"$2.part" && mv "$2.part" "$2"'
-    server.shell.run(["sh", "-c", write, "answer", "yes" if yes else "no", path])
+    while True:
+        try:
+            server.shell.run(["sh", "-c", write, "answer", "yes" if yes else "no", path])
+        except ConnectionLost as lost:
+            # whether it got there isn't known, and to say it twice does no harm
+            come_back(server.shell, lost, started=True)
+        else:
+            return

@@ -29,6 +29,7 @@ from deploy.model.errors import (
     UploadDamaged,
 )
 from deploy.model.event import (
+    UNKNOWN,
     BackupStarted,
     BackupTaken,
     ChangesShown,
@@ -86,7 +87,7 @@ class Record:
                 self.applied.append(name)
                 self.at_work = None
             case ServerSaid(line):
-                self.said = [*self.said[-KEPT_LINES:], line]
+                self.said = [*self.said, line][-KEPT_LINES:]
             case Waiting():
                 self.waiting = event
             case InvalidIndexes():
@@ -114,7 +115,9 @@ class PsqlError:
     excerpt: tuple[str, ...]
 
 
-_PSQL = re.compile(r"psql:(?:.*/)?([^/:]+):(\d+): (?:(?:ERROR|FATAL|PANIC):  (?:([0-9A-Z]{5}): )?|error: )(.*)")
+_PSQL = re.compile(r"psql:(?:.*/)?([^/:]+):([0-9]{1,9}): (?:(?:ERROR|FATAL|PANIC):  (?:([0-9A-Z]{5}): )?|error: )(.*)")
+_AFTER_THE_ERROR = re.compile(r"psql:|(?:SCHEMA|TABLE|COLUMN|DATATYPE|CONSTRAINT) NAME:|LOCATION:|Time:|@")
+"""What VERBOSITY verbose says for programs, and what isn't about the error any more."""
 
 
 def find_psql_error(said: list[str]) -> PsqlError | None:
@@ -123,7 +126,7 @@ def find_psql_error(said: list[str]) -> PsqlError | None:
         if match := _PSQL.fullmatch(line):
             excerpt: list[str] = []
             for following in said[number + 1 :]:
-                if re.match(r"psql:|LOCATION:|Time:|@", following) or len(excerpt) >= 4:  # noqa: PLR2004 - about six lines in all
+                if _AFTER_THE_ERROR.match(following) or len(excerpt) >= 4:  # noqa: PLR2004 - about six lines in all
                     break
                 excerpt.append(following)
             return PsqlError(match[1], int(match[2]), match[3], match[4], tuple(excerpt))
@@ -153,7 +156,8 @@ def explain(record: Record, host: str) -> DeployError | None:
 def _explain_failure(record: Record, failed: JobFailed, host: str) -> DeployError:
     if record.ended and record.ended.outcome == "cancelled":
         return JobCancelled(
-            f"the job was cancelled at: {record.step}; {_standing(record)}", hint="Deploy again when you are ready."
+            f"the job was cancelled at: {record.step or 'its start'}; {_standing(record)}",
+            hint="Deploy again when you are ready.",
         )
     if failed.reason == "migration":
         return _explain_migration(record, failed, host)
@@ -161,7 +165,9 @@ def _explain_failure(record: Record, failed: JobFailed, host: str) -> DeployErro
         return _explain_busy(record)
     kind, message, hint = _REASONS.get(failed.reason, _REASONS["step_failed"])
     return kind(
-        message.format(detail=failed.detail).rstrip(": "), hint=hint.format(host=host), details=tuple(record.said[-4:])
+        message.format(detail=failed.detail or "it didn't say why"),
+        hint=hint.format(host=host),
+        details=tuple(record.said[-4:]),
     )
 
 
@@ -233,9 +239,11 @@ _REASONS: Mapping[str, tuple[type[DeployError], str, str]] = {
 
 def _explain_refusal(refused: LockRefused | JobNotStarted, host: str) -> DeployError:
     if isinstance(refused, LockRefused):
+        known = f"{refused.command} by {refused.by} from {refused.source} since {refused.since}"
         return LockHeld(
-            f"another job is at work: {refused.command} by {refused.by} from {refused.source} since {refused.since},"
-            f" at: {refused.step or 'the start'}",
+            f"another job is at work: {known}, at: {refused.step or 'the start'}"
+            if refused.by != UNKNOWN
+            else "another job is at work: it has just begun",
             hint=f"Watch it with `fab -H {host} follow`, or stop it with `fab -H {host} cancel`.",
         )
     if refused.reason == "upload":

@@ -83,7 +83,7 @@ def _follow(shell: Shell, argv: Sequence[str], stdin: bytes, log: LogReader, dir
                     yield from log.feed(chunk)
         except ConnectionLost as lost:
             yield ConnectionDropped(COME_BACK_FOR_S)
-            _come_back(shell, lost, started=log.offset > 0)
+            come_back(shell, lost, started=log.offset > 0)
             yield ConnectionRestored()
             argv, stdin = _follow_argv(directory, log.offset), b""
             continue
@@ -104,7 +104,7 @@ def _follow(shell: Shell, argv: Sequence[str], stdin: bytes, log: LogReader, dir
         argv, stdin = _follow_argv(directory, log.offset), b""
 
 
-def _come_back(shell: Shell, lost: ConnectionLost, *, started: bool) -> None:
+def come_back(shell: Shell, lost: ConnectionLost, *, started: bool) -> None:
     """Connect again, for a while; what the job does meanwhile is its own affair."""
     reopen = getattr(shell, "reopen", None)
     until = time.monotonic() + COME_BACK_FOR_S

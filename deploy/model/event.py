@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
+UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True, slots=True)
 class JobBegun:
     """The job holds the lock."""
@@ -174,7 +177,7 @@ class JobNotStarted:
 
 @dataclass(frozen=True, slots=True)
 class LockRefused:
-    """Another job holds the lock."""
+    """Another job holds the lock. All but `step` are UNKNOWN while it has not yet said who it is."""
 
     by: str
     source: str
@@ -246,8 +249,8 @@ def _words(found: Any) -> tuple[str, ...]:  # noqa: ANN401 - JSON
 
 
 def _lock_refused(found: Mapping[str, Any]) -> LockRefused:
-    holder = found["holder"] or {}
-    by, source, command, since = (str(holder.get(key, "unknown")) for key in ("by", "from", "command", "since"))
+    holder = dict(found["holder"] or {})
+    by, source, command, since = (str(holder.get(key, UNKNOWN)) for key in ("by", "from", "command", "since"))
     return LockRefused(by, source, command, since, str(found["step"]))
 
 

@@ -98,7 +98,7 @@ def require_unlocked(seen: Observation) -> None:
     if seen.database and seen.database.locked_by:
         raise LockHeld(
             f"a session holds the deploy lock in the database: {seen.database.locked_by}",
-            hint="Wait for it, or end it with `fab -H … cancel`.",
+            hint="Wait for it; if nobody needs it any more, end that session with pg_terminate_backend(pid).",
         )
 
 

@@ -279,9 +279,7 @@ def _numbered(found: Sequence[Migration], typed: str, flag: str) -> Migration:
     )
 
 
-def _warnings(
-    standing: Standing, baseline: Sequence[Migration], pending: Sequence[Pending], wish: Wish
-) -> list[str]:
+def _warnings(standing: Standing, baseline: Sequence[Migration], pending: Sequence[Pending], wish: Wish) -> list[str]:
     warnings = []
     if standing.gaps:
         warnings.append(

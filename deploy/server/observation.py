@@ -6,10 +6,12 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from deploy.job.runner import UNREADABLE, cleaned, printable
 from deploy.job.scripts import assignments, script, settings_head, sql
 from deploy.model.backup import STAMP, Backup, Manifest
 from deploy.model.errors import ServerTalksNonsense
 from deploy.model.ledger import Ledger, LedgerRow
+from deploy.model.migration import NAME
 from deploy.model.observation import Database, Holder, Observation, Replaced
 
 if TYPE_CHECKING:
@@ -68,14 +70,14 @@ def parse(name: str, text: str, complaint: str) -> Observation:
     if ("end", "") not in facts:
         said = (text + complaint).strip().splitlines()
         raise ServerTalksNonsense(
-            f"{name} didn't answer as a POSIX shell does: {_printable(said[-1]) if said else 'it said nothing'}",
+            f"{name} didn't answer as a POSIX shell does: {printable(said[-1]) if said else 'it said nothing'}",
             hint="Look at what the login shell of that user is, and at what its profile prints.",
         )
     try:
         return _observation(facts)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except UNREADABLE as error:
         raise ServerTalksNonsense(
-            f"{name} answered in a form that can't be read: {_printable(str(error))}",
+            f"{name} answered in a form that can't be read: {printable(str(error))}",
             hint="Look at what the login shell of that user prints, and at the files in backups/.",
         ) from error
 
@@ -83,14 +85,14 @@ def parse(name: str, text: str, complaint: str) -> Observation:
 def _observation(facts: Sequence[tuple[str, str]]) -> Observation:
     first: dict[str, str] = {}
     for key, value in facts:
-        first.setdefault(key, value)
-    rows = tuple(_ledger_row(json.loads(value)) for key, value in facts if key == "ledger")
+        first.setdefault(key, printable(value))
+    rows = tuple(_ledger_row(_json(value)) for key, value in facts if key == "ledger")
     exists, writable = first["directory"].split()
     backups, partial = _backups(facts)
     return Observation(
         time=datetime.strptime(first["time"], STAMP).replace(tzinfo=UTC),
-        user=_printable(first["user"]),
-        kernel=_printable(first["kernel"]),
+        user=first["user"],
+        kernel=first["kernel"],
         lacks=tuple(first["lacks"].split()),
         directory_exists=exists == "yes",
         directory_writable=writable == "yes",
@@ -100,42 +102,59 @@ def _observation(facts: Sequence[tuple[str, str]]) -> Observation:
         partial=partial,
         locked=first.get("lock") == "held",
         holder=_holder(first.get("holder", ""), first.get("step", "")),
-        last_job=_printable(first["last_job"]) if "last_job" in first else None,
+        last_job=first.get("last_job"),
         audit=tuple(_audit(value) for key, value in facts if key == "audit"),
-        database=_database(json.loads(first["database"])) if "database" in first and "database_end" in first else None,
-        database_error=_printable(first.get("database_error", "")),
+        database=_database(_json(first["database"])) if "database" in first and "database_end" in first else None,
+        database_error=first.get("database_error", ""),
         container_state=first.get("container"),
-        container_error=_printable(first.get("container_error", "")),
+        container_error=first.get("container_error", ""),
         foreign_ledger=first.get("has_ledger") == "foreign",
         ledger=Ledger(exists="has_ledger" in first, rows=rows),
     )
 
 
+def _json(text: str) -> Any:  # noqa: ANN401 - JSON
+    return cleaned(json.loads(text))
+
+
 def _ledger_row(row: Mapping[str, Any]) -> LedgerRow:
+    name = str(row["name"])
+    if not NAME.fullmatch(name):
+        raise ValueError(f"the ledger has a row that is no migration: {name}")
     return LedgerRow(
-        name=_printable(row["name"]),
+        name=name,
         sha256=str(row["sha256"]),
         way=str(row["way"]),
         started_at=str(row["started_at"]),
-        finished_at=row["finished_at"] and str(row["finished_at"]),
-        duration_ms=row["duration_ms"],
-        deploy_id=_printable(str(row["deploy_id"])),
+        finished_at=None if row["finished_at"] is None else str(row["finished_at"]),
+        duration_ms=None if row["duration_ms"] is None else int(row["duration_ms"]),
+        deploy_id=str(row["deploy_id"]),
     )
 
 
 def _database(found: Mapping[str, Any]) -> Database:
     holder = found["locked_by"]
+    values: dict[str, Any] = {key: str(found[key]) for key in ("name", "owner", "user", "encoding", "system")}
+    values |= {key: int(found[key]) for key in ("version", "bytes", "tables", "prepared", "subscriptions")}
+    values |= {key: found[key] is True for key in ("standby", "superuser", "createdb", "owns")}
     return Database(
-        **{
-            **found,
-            "slots": tuple(found["slots"]),
-            "replaced": tuple(Replaced(r["name"], r["bytes"]) for r in found["replaced"]),
-            "scratch": tuple(found["scratch"]),
-            "locked_by": _printable(f"{holder['application']}, pid {holder['pid']}, since {holder['since']}")
-            if holder
-            else None,
-        }
+        **values,
+        slots=tuple(str(slot) for slot in found["slots"]),
+        replaced=tuple(
+            Replaced(str(r["name"]), int(r["bytes"])) for r in found["replaced"] if _has_time(str(r["name"]))
+        ),
+        scratch=tuple(str(name) for name in found["scratch"]),
+        locked_by=f"{holder['application']}, pid {holder['pid']}, since {holder['since']}" if holder else None,
     )
+
+
+def _has_time(name: str) -> bool:
+    """Somebody else's database may end in digits that are no time."""
+    try:
+        datetime.strptime(name[-15:], STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return False
+    return True
 
 
 def _backups(facts: Sequence[tuple[str, str]]) -> tuple[tuple[Backup, ...], tuple[str, ...]]:
@@ -144,11 +163,11 @@ def _backups(facts: Sequence[tuple[str, str]]) -> tuple[tuple[Backup, ...], tupl
         if key == "manifest":
             name, _, text = value.removeprefix("./").partition("\t")
             if manifest := _manifest(text):
-                manifests[name.removesuffix(".json")] = manifest
+                manifests[printable(name.removesuffix(".json"))] = manifest
     backups, partial = [], []
     for key, value in facts:
         if key == "backup":
-            size, seconds, name = value.split(" ", 2)
+            size, seconds, name = printable(value).split(" ", 2)
             if name.startswith("."):
                 partial.append(name)
             else:
@@ -159,39 +178,42 @@ def _backups(facts: Sequence[tuple[str, str]]) -> tuple[tuple[Backup, ...], tupl
 def _manifest(text: str) -> Manifest | None:
     """A manifest that can't be read proves nothing, so it counts as none."""
     try:
-        found = json.loads(text)
+        found = _json(text)
         return Manifest(
             sha256=str(found["sha256"]),
-            taken_at=datetime.fromisoformat(found["taken_at"]).isoformat(),
-            migration=found["migration"] and _printable(found["migration"]),
-            database=_printable(found["database"]),
+            taken_at=_moment(found["taken_at"]),
+            migration=None if found["migration"] is None else str(found["migration"]),
+            database=str(found["database"]),
             server_version=int(found["server_version"]),
             verified=found["verified"] is True,
-            restored_at=found["restored_at"] and datetime.fromisoformat(found["restored_at"]).isoformat(),
-            rows={_printable(table): int(rows) for table, rows in found["tables"].items()},
+            restored_at=None if found["restored_at"] is None else _moment(found["restored_at"]),
+            rows={str(table): int(rows) for table, rows in found["tables"].items()},
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except UNREADABLE:
         return None
+
+
+def _moment(text: str) -> str:
+    """A time without its zone can't be compared with one that has it."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(text)
+    return moment.astimezone(UTC).isoformat()
 
 
 def _holder(text: str, step: str) -> Holder | None:
     try:
-        found = json.loads(text)
-        job, command, by, source, since = (_printable(str(found[key])) for key in ("job", "command", "by", "from", "since"))
-        return Holder(job, command, by, source, since, _printable(step))
-    except (ValueError, KeyError, TypeError):
+        found = _json(text)
+        job, command, by, source, since = (str(found[key]) for key in ("job", "command", "by", "from", "since"))
+        return Holder(job, command, by, source, since, step)
+    except UNREADABLE:
         return None
 
 
 def _audit(text: str) -> Mapping[str, Any]:
     """A line that isn't JSON (a disk was full in the middle of it) is shown as such, not hidden."""
     try:
-        line = json.loads(text)
-    except ValueError:
-        return {"unreadable": _printable(text)}
-    return line if isinstance(line, dict) else {"unreadable": _printable(text)}
-
-
-def _printable(text: str) -> str:
-    """No escape sequence from a server reaches the terminal."""
-    return "".join(c if c.isprintable() else "�" for c in text)
+        line = _json(text)
+    except UNREADABLE:
+        return {"unreadable": printable(text)}
+    return line if isinstance(line, dict) else {"unreadable": printable(text)}

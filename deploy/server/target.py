@@ -38,9 +38,12 @@ class Server:
 
     @property
     def holds_sources(self) -> bool:
-        """Is its migrations directory the very one that we deploy from?"""
-        here = Path(self.settings.migrations_dir)
-        return self.host is None and Path(self.remote_dir, "migrations").resolve() == here.resolve()
+        """Is what we deploy there already? In the project itself, a folder called migrations may also be another tool's."""
+        theirs = Path(self.remote_dir, "migrations").resolve()
+        return self.host is None and theirs in (
+            Path("migrations").resolve(),
+            Path(self.settings.migrations_dir).resolve(),
+        )
 
     def observe(self, *, audit_lines: int = 0) -> Observation:
         """Look at it once."""

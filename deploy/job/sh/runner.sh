@@ -67,6 +67,8 @@ succeed() {
 end_job() {
   trap '' HUP INT TERM
   trap - EXIT
+  # another name: cancel goes on ending the job's sessions, and must not end those that clean up
+  application="deploy:$job_id:end"
   for action in $at_end; do "$action" || true; done
   if [ "$exit_status" -ne 0 ] && [ -e "$job/cancel" ]; then outcome=cancelled; fi
   seconds=$(($(date +%s) - started_s))
@@ -79,7 +81,7 @@ end_job() {
 
 # What a killed job leaves. Nobody else is at work: the lock is ours.
 tidy() {
-  rm -f "$backups"/.*.part
+  rm -f "$backups"/.*.part "$backups"/.*.part.json
   if [ ! -d "$remote_dir/migrations" ] && [ -d "$base/migrations.previous" ]; then
     mv "$base/migrations.previous" "$remote_dir/migrations"
   fi

@@ -35,6 +35,8 @@ until flock -n 9; do
   fi
   sleep 0.1
 done
+# whoever is refused from now on must not be told of a job that was killed
+rm -f "$base/holder" "$base/step"
 job="$base/jobs/$id"
 mv "$part" "$job" && cd "$job" || give_up directory
 : >log

@@ -17,7 +17,9 @@ show_changes() {
         if (n == 200) break
       }
     }' "$job/side_rows" "$job/live_rows" >"$job/changes"
-  query "$side" -v ledger_schema="$ledger_schema" <"$job/sql/ledger_names.sql" >"$job/then_applied" 7>&- || : >"$job/then_applied"
+  if [ ! -f "$job/then_applied" ]; then
+    query "$side" -v ledger_schema="$ledger_schema" <"$job/sql/ledger_names.sql" >"$job/then_applied" 7>&- || : >"$job/then_applied"
+  fi
   query "$database" -v ledger_schema="$ledger_schema" <"$job/sql/ledger_names.sql" >"$job/now_applied" 7>&- || : >"$job/now_applied"
   pending_again=$(awk 'FILENAME == ARGV[1] {then_has[$0]; next} !($0 in then_has) {printf "%s\"%s\"", (n++ ? "," : ""), $0}' \
     "$job/then_applied" "$job/now_applied")
@@ -51,17 +53,34 @@ swap() {
   replaced=$1
   release_database
   do_at_end unfence_if_unswapped
+  # another name: cancel leaves it alone, since between fence and renaming there is no safe point
+  application="deploy:$job_id:swap"
   query "$maintenance" -v live="$database" -v side="$side" -v replaced="$replaced" -v mark="@$mark" \
     <"$job/sql/swap.sql" >"$job/swapped"
   swap_status=$?
+  if [ "$swap_status" -ne 0 ]; then settle_swap || fail outcome_unknown "the database doesn't answer"; fi
   if [ "$(live_oid)" = "$side_oid" ]; then
     swapped=yes
+    refuse_if_cancelled() { :; } # it is too late for that
     ended_json="${ended_json:+$ended_json,}\"replaced_database\":\"$(json "$replaced")\",\"pending_again\":[$pending_again],\"outage_ms\":$(
       awk '$1 == "outage_ms" {print $2; n = 1} END {if (!n) print "null"}' "$job/swapped"
     )"
     return 0
   fi
   fail swap_failed "psql ended with status $swap_status"
+}
+
+# settle_swap: a killed docker client leaves psql at work, which must not rename anything behind our back
+settle_swap() {
+  settle_tries=0
+  while [ "$settle_tries" -lt 120 ]; do
+    settle_tries=$((settle_tries + 1))
+    left=$(query "$maintenance" -c "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+      WHERE application_name = '$application' AND pid <> pg_backend_pid()" </dev/null 2>/dev/null)
+    if [ "$left" = 0 ]; then return 0; fi
+    sleep 0.5
+  done
+  return 1
 }
 
 live_oid() { query "$maintenance" -v live="$database" <"$job/sql/oid.sql"; }

@@ -12,6 +12,8 @@ SELECT current_setting('server_version_num')::int >= 150000 AS has_provider, cur
 \if :has_builtin
   \set provider 'CASE d.datlocprovider WHEN ''i'' THEN format('' LOCALE_PROVIDER icu ICU_LOCALE %L'', d.datlocale) || coalesce(format('' ICU_RULES %L'', d.daticurules), '''') WHEN ''b'' THEN format('' LOCALE_PROVIDER builtin BUILTIN_LOCALE %L'', d.datlocale) ELSE '' LOCALE_PROVIDER libc'' END'
 \endif
-SELECT format('CREATE DATABASE %I TEMPLATE template0 OWNER %I ENCODING %L LC_COLLATE %L LC_CTYPE %L%s TABLESPACE %I;',
-  :'side', pg_get_userbyid(d.datdba), pg_encoding_to_char(d.encoding), d.datcollate, d.datctype, :provider, t.spcname)
+SELECT format('CREATE DATABASE %I TEMPLATE template0 OWNER %I ENCODING %L LC_COLLATE %L LC_CTYPE %L%s%s;',
+  :'side', pg_get_userbyid(d.datdba), pg_encoding_to_char(d.encoding), d.datcollate, d.datctype, :provider,
+  -- naming even the usual one takes a right that only superusers have
+  CASE WHEN t.spcname <> 'pg_default' THEN format(' TABLESPACE %I', t.spcname) ELSE '' END)
 FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace WHERE d.datname = current_database();

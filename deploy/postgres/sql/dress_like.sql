@@ -6,13 +6,16 @@ FROM pg_database WHERE datname = current_database() AND datconnlimit <> -1;
 SELECT format('COMMENT ON DATABASE %I IS %L;', :'side', shobj_description(d.oid, 'pg_database'))
 FROM pg_database d WHERE d.datname = current_database() AND shobj_description(d.oid, 'pg_database') IS NOT NULL;
 
--- Settings: lists such as search_path are stored as they were written, and must not be quoted as one word.
+-- Settings: lists such as search_path are stored with their elements quoted as identifiers, and an empty one as "", which SET
+-- doesn't take: each element becomes a literal, as pg_dump writes them.
 SELECT format('ALTER %s SET %I TO %s;',
   CASE WHEN s.setrole = 0 THEN format('DATABASE %I', :'side') ELSE format('ROLE %I IN DATABASE %I', pg_get_userbyid(s.setrole), :'side') END,
   split_part(c.line, '=', 1),
   CASE WHEN lower(split_part(c.line, '=', 1)) IN
       ('local_preload_libraries', 'search_path', 'session_preload_libraries', 'shared_preload_libraries', 'temp_tablespaces', 'unix_socket_directories')
-    THEN CASE WHEN substr(c.line, strpos(c.line, '=') + 1) = '' THEN '''''' ELSE substr(c.line, strpos(c.line, '=') + 1) END
+    THEN coalesce((
+      SELECT string_agg(quote_literal(coalesce(replace(e[1], '""', '"'), e[2])), ', ' ORDER BY n)
+      FROM regexp_matches(substr(c.line, strpos(c.line, '=') + 1), '"((?:[^"]|"")*)"|([^",[:space:]][^,]*)', 'g') WITH ORDINALITY AS l(e, n)), '''''')
     ELSE quote_literal(substr(c.line, strpos(c.line, '=') + 1)) END)
 FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase, LATERAL unnest(s.setconfig) WITH ORDINALITY AS c(line, place)
 WHERE d.datname = current_database()

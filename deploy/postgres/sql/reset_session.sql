@@ -13,4 +13,18 @@
 \set QUIET on
 \o
 \timing off
+\pset border 1
+\pset columns 0
+\pset csv_fieldsep ','
+\pset expanded off
+\pset fieldsep '|'
+\pset footer on
+\pset format aligned
+\pset linestyle ascii
+\pset null ''
+\pset numericlocale off
+\pset recordsep '\n'
+\pset tableattr
+\pset title
+\pset tuples_only off
 DEALLOCATE ALL \; CLOSE ALL \; UNLISTEN * \; DISCARD SEQUENCES \; DISCARD TEMP;
