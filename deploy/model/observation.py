@@ -69,7 +69,10 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One look at a server. `time` is its own clock, UTC; a `database` of None comes with the reason in `database_error`."""
+    """One look at a server. `time` is its own clock, UTC; a `database` of None comes with the reason in `database_error`.
+
+    `free_bytes` is for backups, `database_free_bytes` on the disk of the data directory, where that can be seen.
+    """
 
     time: datetime
     user: str
@@ -78,6 +81,7 @@ class Observation:
     directory_exists: bool
     directory_writable: bool
     free_bytes: int
+    database_free_bytes: int | None = None
     migrations_sum: str | None = None
     backups: tuple[Backup, ...] = ()
     partial: tuple[str, ...] = ()

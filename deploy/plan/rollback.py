@@ -130,12 +130,26 @@ def _require_free(database: Database) -> None:
         )
 
 
+SAME_DISK_BYTES = 64 * 2**20
+"""Two directories whose disks have as much free space as each other, but for this, are taken to share one."""
+
+
 def _require_space(backup: Backup, seen: Observation, database: Database) -> None:
-    """The side database is as large as the live one; the server's disk is taken to be the container's too."""
-    needed = database.bytes + backup.bytes * 2
-    if seen.free_bytes < needed:
+    """A safety backup beside the others, a side database and its WAL where the live one is; often that is one disk."""
+    for_backups = backup.bytes * 2
+    for_database = database.bytes * 5 // 4
+    there = seen.free_bytes if seen.database_free_bytes is None else seen.database_free_bytes
+    if abs(there - seen.free_bytes) < SAME_DISK_BYTES:
+        _require_free_bytes(there, for_backups + for_database, "a side database and a safety backup")
+    else:
+        _require_free_bytes(seen.free_bytes, for_backups, "a safety backup")
+        _require_free_bytes(there, for_database, "a side database")
+
+
+def _require_free_bytes(free: int, needed: int, what: str) -> None:
+    if free < needed:
         raise NoSpace(
-            f"a side database and a safety backup need about {megabytes(needed)}, {megabytes(seen.free_bytes)} are free on the server",
+            f"{what} may need {megabytes(needed)}, {megabytes(free)} are free on the server",
             hint="Free space there: replaced databases and old backups are what usually can go.",
         )
 

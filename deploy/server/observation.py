@@ -97,6 +97,7 @@ def _observation(facts: Sequence[tuple[str, str]]) -> Observation:
         directory_exists=exists == "yes",
         directory_writable=writable == "yes",
         free_bytes=int(first["free_kb"]) * 1024,
+        database_free_bytes=int(first["database_free_kb"]) * 1024 if first.get("database_free_kb") else None,
         migrations_sum=first.get("migrations_sum"),
         backups=backups,
         partial=partial,

@@ -5,6 +5,15 @@ SET search_path = pg_catalog;
 SET statement_timeout = '30s';
 SET client_min_messages = warning;
 
+-- First of all, because what a shell prints may overtake what psql has not written yet.
+SELECT CASE WHEN rolsuper OR pg_has_role('pg_read_all_settings', 'MEMBER') THEN current_setting('data_directory') END AS data_directory
+FROM pg_roles WHERE rolname = current_user
+\gset
+\if :{?data_directory}
+\setenv DEPLOY_DATA_DIRECTORY :data_directory
+\! set -- $(df -Pk "$DEPLOY_DATA_DIRECTORY" 2>/dev/null | tail -n 1); echo "database_free_kb ${4-}"
+\endif
+
 SELECT 'database ' || json_build_object(
   'name', d.datname,
   'version', current_setting('server_version_num')::int,
