@@ -15,16 +15,17 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deploy.check.findings import columns_of, look_into
+from deploy.check.directives import Directives, read_directives
+from deploy.check.traits import columns_of, look_into
 from deploy.check.splitter import is_placeholder, line_and_column, skeleton, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from deploy.check.findings import Finding
     from deploy.check.splitter import MetaCommand, Statement
+    from deploy.check.traits import Traits
 
-__all__ = ["Problem", "Reading", "Way", "read_script"]
+__all__ = ["File", "Problem", "Reading", "Step", "Way", "read_script"]
 
 
 class Way(enum.Enum):
@@ -42,12 +43,11 @@ class Way(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something in a file that is certain to go wrong; line and column are counted from 1."""
+    """Something in a file that is certain to go wrong; its `id` stands in the catalogue, `offset` is in characters."""
 
-    line: int
-    column: int
+    id: str
+    offset: int
     message: str
-    hint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Reading:
             (ON_ERROR_STOP, AUTOCOMMIT), it has to set it again, for to unset it means off or the default.
         has_client_encoding: whether the file says itself in which encoding it is.
         calls: whether it calls procedures, which may want to commit.
-        problems: what is certain to go wrong, in the file's order.
+        directives: what the file's `-- deploy:` lines ask for.
     """
 
     way: Way
@@ -76,15 +76,15 @@ class Reading:
     variables: tuple[str, ...]
     has_client_encoding: bool
     calls: bool
-    problems: tuple[Problem, ...]
+    directives: Directives
 
 
 def read_script(text: str) -> Reading:
     """Read one file's text as psql will."""
-    file = _File(text.removeprefix("\ufeff"))
+    file = File(text.removeprefix("\ufeff"))
     reason = next(file.objections(), None)
     block = file.blocks[0] if file.blocks and reason is None else None
-    indexes = [step.finding.index for step in file.steps if step.finding.index]
+    indexes = [step.traits.index for step in file.steps if step.traits.index]
     return Reading(
         way=_way(reason, block),
         reason=reason,
@@ -94,8 +94,8 @@ def read_script(text: str) -> Reading:
         concurrent_indexes=tuple((index.schema, index.name) for index in indexes if index.concurrent),
         variables=tuple(dict.fromkeys(file.variables())),
         has_client_encoding=file.has_client_encoding(),
-        calls=any(step.finding.calls for step in file.steps),
-        problems=tuple(sorted(file.problems(), key=lambda problem: (problem.line, problem.column))),
+        calls=any(step.traits.calls for step in file.steps),
+        directives=file.directives,
     )
 
 
@@ -123,7 +123,7 @@ _BEGIN_OPTIONS = re.compile(rf"(?:{_BEGIN_OPTION}(?: ?,? ?{_BEGIN_OPTION})*)?")
 # What may stand outside of a block that becomes ours: it does the same inside.
 
 _NEUTRAL_STATEMENT = re.compile(
-    r"(?:set|reset) (?:session )?+(?!local\b|constraints\b|characteristics\b|transaction|default_transaction).*"
+    r"(?:set|reset) (?>(?:session )?)(?!local\b|constraints\b|characteristics\b|transaction|default_transaction).*"
     r"|show .*"
     r"|select (?!.*(?:[()]|\b(?:from|into)\b)).*"
 )
@@ -134,7 +134,6 @@ _NEUTRAL_COMMANDS = (
 )
 
 _CLIENT_ENCODING = re.compile(r"set (?:session |local )?(?:client_encoding|names)\b")
-_DIRECTIVE = re.compile(r"^[ \t]*--[ \t]*deploy:[ \t]*no-transaction(?![\w-])", re.MULTILINE)
 _VARIABLE_NAME = re.compile(r"[A-Za-z_0-9\x80-\U0010ffff]+")
 
 _SEMICOLONS = frozenset({";", "\\;", ""})
@@ -162,26 +161,27 @@ class _Block:
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class Step:
     """A statement, what its parse tree says, and whether the file has a transaction open when it runs."""
 
     statement: Statement
-    finding: Finding
+    traits: Traits
     in_block: bool
 
 
-class _File:
+class File:
     """One file's text, followed from statement to statement."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.script = split(text)
-        self.steps: list[_Step] = []
+        self.directives = read_directives(text, self.script)
+        self.steps: list[Step] = []
         self.blocks: list[_Block] = []
         self.strays: list[tuple[Statement, str]] = []  # a BEGIN within a block, a COMMIT outside of one
         self.is_open = False
         for statement in self.script.statements:
-            self.steps.append(_Step(statement, look_into(statement), self.is_open))
+            self.steps.append(Step(statement, look_into(statement), self.is_open))
             if _CONTROL_WORD.match(statement.sql):
                 self.follow(statement, _words(statement))
 
@@ -203,29 +203,27 @@ class _File:
     # Why it can't be one transaction of ours, the weightiest reason first
 
     def objections(self) -> Iterator[str]:
-        yield from self.directives()
+        yield from self.wishes()
         yield from self.demands()
         yield from self.uses_of_new_enum_values()
         yield from self.control_of_its_own()
 
-    def directives(self) -> Iterator[str]:
-        starts = [statement.start for statement in self.script.statements[:1]]
-        starts += [command.start for command in self.script.commands[:1]]
-        first = min(starts, default=len(self.text))
-        if found := _DIRECTIVE.search(self.text, 0, first):
-            yield self.at(found.start(), found[0].strip())
+    def wishes(self) -> Iterator[str]:
+        if self.directives.no_transaction is not None:
+            offset = self.directives.no_transaction
+            yield self.at(offset, self.text[offset:].partition("\n")[0].strip())
 
     def demands(self) -> Iterator[str]:
         for step in self.steps:
-            if step.finding.demand and not step.in_block:
-                yield self.at(step.statement.start, f"{step.finding.demand.what} can't run in a transaction")
+            if step.traits.demand and not step.in_block:
+                yield self.at(step.statement.start, f"{step.traits.demand.what} can't run in a transaction")
 
     def uses_of_new_enum_values(self) -> Iterator[str]:
         """Find values that can't be used before they are committed, which they can if the file creates the type as well."""
         created: set[str | None] = set()
         added: dict[str, str] = {}
         for step in self.steps:
-            if not step.finding.altered_enum:
+            if not step.traits.altered_enum:
                 used = [value for value, literal in added.items() if literal in step.statement.sql]
                 yield from (
                     self.at(
@@ -233,9 +231,9 @@ class _File:
                     )
                     for value in used
                 )
-            created.add(step.finding.created_enum)
-            if step.finding.added_value and step.finding.altered_enum not in created and not step.in_block:
-                added[step.finding.added_value] = "'" + step.finding.added_value.replace("'", "''") + "'"
+            created.add(step.traits.created_enum)
+            if step.traits.added_value and step.traits.altered_enum not in created and not step.in_block:
+                added[step.traits.added_value] = "'" + step.traits.added_value.replace("'", "''") + "'"
 
     def control_of_its_own(self) -> Iterator[str]:
         yield from (self.at(statement.start, what) for statement, what in self.strays)
@@ -276,53 +274,43 @@ class _File:
             and unterminated.kind in _CERTAINLY_WRONG
             and "standard_conforming_strings" not in self.text.lower()
         ):
-            yield self.problem(
-                unterminated.offset,
-                f"the {unterminated.kind} that begins here never ends",
-                "End it: psql takes the rest of the file as part of it.",
-            )
+            yield Problem("never-ends", unterminated.offset, f"the {unterminated.kind} that begins here never ends")
         elif self.is_open and not self.may_hide_control():
-            yield self.problem(
+            yield Problem(
+                "begin-without-commit",
                 self.blocks[-1].begin.start,
                 "BEGIN without COMMIT: psql would roll all of it back and report success",
-                "End the file with COMMIT, or leave BEGIN out: every file runs in a transaction anyway.",
             )
 
     def commands_that_leave(self) -> Iterator[Problem]:
         last = self.script.statements[-1].start if self.script.statements else 0
         for command in self.script.commands:
             if command.name in _CONNECT_COMMANDS and not self.is_in_branch(command.start):
-                yield self.problem(
+                yield Problem(
+                    "changes-database",
                     command.start,
                     f"\\{command.name} would leave the session that holds the deploy's lock",
-                    "Take it out: the setting `database` says where migrations run.",
                 )
             if command.name in _QUIT_COMMANDS and command.start < last and not self.is_in_branch(command.start):
-                yield self.problem(
-                    command.start,
-                    f"\\{command.name} ends the file here, so that what follows never runs",
-                    "Take out the command, or what follows it.",
+                yield Problem(
+                    "quits-early", command.start, f"\\{command.name} ends the file here, so that what follows never runs"
                 )
 
     def demands_that_fail(self) -> Iterator[Problem]:
-        certain = [] if self.may_hide_control() else [(step, step.finding.demand) for step in self.steps]
+        certain = [] if self.may_hide_control() else [(step, step.traits.demand) for step in self.steps]
         for step, demand in certain:
             if demand and demand.always and step.in_block:
-                yield self.problem(
+                yield Problem(
+                    "fails-in-transaction",
                     step.statement.start,
                     f"{demand.what} can't run in a transaction, and stands within the file's own",
-                    "Give it a file of its own, without BEGIN and COMMIT.",
                 )
             elif demand and demand.always and step.statement.joined:
-                yield self.problem(
+                yield Problem(
+                    "fails-in-transaction",
                     step.statement.start,
-                    f"{demand.what} can't run in one query with other statements",
-                    "End the statements with `;` where they end with `\\;`.",
+                    f"{demand.what} can't run in one query with other statements, which `\\;` makes of them",
                 )
-
-    def problem(self, offset: int, message: str, hint: str) -> Problem:
-        line, column = line_and_column(self.text, offset)
-        return Problem(line, column, message, hint)
 
     def may_hide_control(self) -> bool:
         """Tell whether something may begin or end transactions without standing in the file, or not run although it does."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from deploy.check.parser import Node, Tree
 
-__all__ = ["Demand", "Finding", "Index", "columns_of", "look_into"]
+__all__ = ["Demand", "Index", "Traits", "columns_of", "look_into", "name_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class Index:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """What one statement does that matters here.
+class Traits:
+    """What one statement does that matters to how its file is run.
 
     Args:
         created_enum: the name, without schema, of an enum type that it creates.
@@ -57,7 +57,7 @@ class Finding:
     calls: bool = False
 
 
-NOTHING = Finding()
+NOTHING = Traits()
 
 # Only a statement that begins like this is worth a parser.
 _FIRST_WORD = re.compile(
@@ -81,12 +81,12 @@ _CALL_IN_BODY = re.compile(rf"{_STATEMENT_BEFORE}call\b", re.IGNORECASE)
 _FALSE = frozenset({"false", "off", "no", "0"})
 
 
-def look_into(statement: Statement) -> Finding:
+def look_into(statement: Statement) -> Traits:
     """Return what a statement's parse tree says; nothing for one that the grammar refuses, since the server has the last word."""
     if not _is_of_interest(statement.sql):
         return NOTHING
     tree = _tree_of(statement)
-    return _finding_of(tree, statement) if tree else NOTHING
+    return _traits_of(tree, statement) if tree else NOTHING
 
 
 def columns_of(statement: Statement) -> tuple[str, ...]:
@@ -113,23 +113,23 @@ def _tree_of(statement: Statement) -> Tree | None:
     return None if isinstance(tree, SyntaxProblem) else tree
 
 
-def _finding_of(tree: Tree, statement: Statement) -> Finding:
+def _traits_of(tree: Tree, statement: Statement) -> Traits:
     node = tree.node
     demand = _DEMANDS.get(tree.kind, _no_demand)(node)
     match tree.kind:
         case "index_stmt":
-            return Finding(demand=demand, index=_index(node, statement))
+            return Traits(demand=demand, index=_index(node, statement))
         case "create_enum_stmt":
-            return Finding(created_enum=node.type_name[-1].string.sval)
+            return Traits(created_enum=node.type_name[-1].string.sval)
         case "alter_enum_stmt":
             added = None if node.old_val or statement.has_variables else node.new_val
-            return Finding(altered_enum=node.type_name[-1].string.sval, added_value=added)
+            return Traits(altered_enum=node.type_name[-1].string.sval, added_value=added)
         case "call_stmt":
-            return Finding(calls=True)
+            return Traits(calls=True)
         case "do_stmt":
-            return Finding(demand=demand, calls=_CALL_IN_BODY.search(_plpgsql(node)) is not None)
+            return Traits(demand=demand, calls=_CALL_IN_BODY.search(_plpgsql(node)) is not None)
         case _:
-            return Finding(demand=demand)
+            return Traits(demand=demand)
 
 
 def _index(node: Node, statement: Statement) -> Index | None:
@@ -166,7 +166,7 @@ def _drop(node: Node) -> Demand | None:
 def _reindex(node: Node) -> Demand | None:
     if _option(node.params, "concurrently", default=False):
         return Demand("REINDEX CONCURRENTLY")
-    kind = _name_of(node, "kind").removeprefix("REINDEX_OBJECT_")
+    kind = name_of(node, "kind").removeprefix("REINDEX_OBJECT_")
     return Demand(f"REINDEX {kind}") if kind in {"SCHEMA", "SYSTEM", "DATABASE"} else None
 
 
@@ -179,7 +179,7 @@ def _cluster(node: Node) -> Demand | None:
 
 
 def _discard(node: Node) -> Demand | None:
-    return Demand("DISCARD ALL") if _name_of(node, "target") == "DISCARD_ALL" else None
+    return Demand("DISCARD ALL") if name_of(node, "target") == "DISCARD_ALL" else None
 
 
 def _alter_database(node: Node) -> Demand | None:
@@ -198,7 +198,7 @@ def _create_subscription(node: Node) -> Demand | None:
 
 
 def _alter_subscription(node: Node) -> Demand | None:
-    kind = _name_of(node, "kind")
+    kind = name_of(node, "kind")
     refreshes = kind.endswith("_PUBLICATION") and _option(node.options, "refresh", default=True)
     return Demand("ALTER SUBSCRIPTION with refresh") if refreshes or "_REFRESH" in kind else None
 
@@ -208,7 +208,7 @@ def _drop_subscription(_node: Node) -> Demand:
 
 
 def _transaction(node: Node) -> Demand:
-    return Demand(_name_of(node, "kind").removeprefix("TRANS_STMT_").replace("_", " "))
+    return Demand(name_of(node, "kind").removeprefix("TRANS_STMT_").replace("_", " "))
 
 
 def _do(node: Node) -> Demand | None:
@@ -238,7 +238,7 @@ _DEMANDS: dict[str, Callable[[Node], Demand | None]] = {
 }
 
 
-def _name_of(node: Node, field: str) -> str:
+def name_of(node: Node, field: str) -> str:
     """Return the name of an enum field's value, such as REINDEX_OBJECT_SCHEMA; the numbers change between versions."""
     names = node.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number
     return str(names[getattr(node, field)].name)
