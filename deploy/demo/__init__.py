@@ -1,0 +1,1 @@
+"""A throw-away server on this machine, and the story told on it."""
