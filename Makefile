@@ -1,0 +1,60 @@
+# The only entrance: CI calls the same targets as a person does.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help venv demo test unit journeys server lint
+
+PYTHON ?= python3
+venv := .venv
+demo_venv := $(venv)/demo
+bin := $(venv)/bin
+
+help: ## Print this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+venv: $(venv)/stamp ## Create .venv with all that development needs
+
+demo: $(demo_venv)/stamp ## Show the whole story on a throw-away server on this machine
+	@$(demo_venv)/bin/fab demo
+
+test: lint server ## Run everything: lint, unit tests, journeys against real servers
+	@echo "test: unit and journeys"
+	@$(bin)/python -m pytest
+
+unit: $(venv)/stamp ## Run the unit tests alone (seconds, no server)
+	@$(bin)/python -m pytest tests/unit
+
+journeys: server ## Run the journeys alone
+	@$(bin)/python -m pytest tests/journeys
+
+server: $(venv)/stamp ## Make this machine fit for the journeys (root or sudo, once)
+	@PYTHON=$(bin)/python tests/install.sh
+
+lint: $(venv)/stamp ## Run ruff, mypy, import-linter, shellcheck and codespell
+	@echo "lint: ruff check"
+	@$(bin)/ruff check --quiet
+	@echo "lint: ruff format"
+	@$(bin)/ruff format --quiet --check
+	@echo "lint: mypy"
+	@$(bin)/mypy --no-error-summary
+	@echo "lint: import-linter"
+	@$(bin)/lint-imports --no-logo >$(venv)/imports.log || { cat $(venv)/imports.log; exit 1; }
+	@echo "lint: shellcheck"
+	@find . -path ./$(venv) -prune -o \( -name '*.sh' -o -path ./.ci/run \) -type f -exec $(bin)/shellcheck {} +
+	@echo "lint: codespell"
+	@$(bin)/codespell --skip './.git,./$(venv),./.*_cache,./.hypothesis,./build,./dist,*.egg-info'
+
+# $(call create_venv,FOLDER,WHAT TO INSTALL)
+define create_venv
+@echo "venv: $(1)"
+@$(PYTHON) -m venv $(1) || { echo "python's venv module is missing: on Debian, apt-get install python3-venv" >&2; exit 1; }
+@$(1)/bin/python -m pip install -qq --disable-pip-version-check -e '$(2)'
+@touch $@
+endef
+
+$(venv)/stamp: pyproject.toml
+	$(call create_venv,$(venv),.[test$(comma)lint])
+
+$(demo_venv)/stamp: pyproject.toml
+	$(call create_venv,$(demo_venv),.[demo])
+
+comma := ,
