@@ -8,7 +8,7 @@ import secrets
 import shlex
 from dataclasses import dataclass
 from hashlib import sha256
-from tarfile import TarInfo
+from tarfile import GNU_FORMAT, TarInfo
 from typing import TYPE_CHECKING
 
 from deploy.job.scripts import assignments, script, settings_head, sql
@@ -16,12 +16,15 @@ from deploy.model.backup import STAMP
 from deploy.model.job import Job, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from tarfile import TarFile
 
     from deploy.model.observation import Database, Observation
     from deploy.model.settings import Settings
     from deploy.project import Author
+
+TAR_FORMAT = GNU_FORMAT
+"""Every tar reads its long names, and names beyond ASCII as they are; busybox ignores what pax writes them in."""
 
 BEGIN = Step("tidy up", ("tidy",))
 """Every job begins with taking away what a killed one left; the lock says that nobody else is at work."""
@@ -53,29 +56,13 @@ class Build:
 
     def job(self, steps: Sequence[Step], decided: Mapping[str, object], **variables: object) -> Job:
         """Put the script together; `decided` is what the audit says of the plan."""
-        sh = (
-            "runner.sh",
-            "postgres.sh",
-            "lock.sh",
-            "backup.sh",
-            "apply.sh",
-            "restore.sh",
-            "swap.sh",
-            "in_place.sh",
-            "repair.sh",
-        )
-        self.add(
-            {f"sh/{name}": script(name).encode() for name in (*sh, "run_inside.sh", "inspect.awk", "for_side.awk")}
-        )
-        self.add({f"sql/{name}.sql": sql(name).encode() for name in JOB_SQL})
-        self.files["job.sh"] = self._script(sh, steps, decided, variables).encode()
+        self.add(job_library())
+        self.files["job.sh"] = self._script(steps, decided, variables).encode()
         sums = "".join(f"{sha256(content).hexdigest()}  {path}\n" for path, content in sorted(self.files.items()))
         self.files["SHA256SUMS"] = sums.encode()
         return Job(self.job_id, self.mark, self.command, self.files)
 
-    def _script(
-        self, sh: Iterable[str], steps: Sequence[Step], decided: Mapping[str, object], variables: Mapping[str, object]
-    ) -> str:
+    def _script(self, steps: Sequence[Step], decided: Mapping[str, object], variables: Mapping[str, object]) -> str:
         author = self.at.author
         who = {"by": author.by, "from": author.source, "commit": author.commit, "tool": author.version}
         head = {
@@ -96,13 +83,28 @@ class Build:
                 "set -u\n",
                 settings_head(self.at.settings, self.at.remote_dir),
                 assignments({**head, **variables}),
-                *(f'. "$job/sh/{name}"\n' for name in sh),
+                *(f'. "$job/sh/{name}"\n' for name in JOB_SH),
                 "begin_job\n",
                 *(f"step {shlex.quote(step.name)} {shlex.join(step.argv)}\n" for step in steps),
                 "succeed done\n",
             ]
         )
 
+
+JOB_SH = (
+    "runner.sh",
+    "postgres.sh",
+    "lock.sh",
+    "backup.sh",
+    "apply.sh",
+    "restore.sh",
+    "swap.sh",
+    "in_place.sh",
+    "repair.sh",
+    "salvage.sh",
+    "by_hand/install.sh",
+)
+"""What a job's script sources, in this order."""
 
 JOB_SQL = (
     "hold",
@@ -123,6 +125,13 @@ JOB_SQL = (
     "written",
     "repair",
 )
+
+
+def job_library() -> dict[str, bytes]:
+    """Return the sh and SQL files that any job may use, by their paths in its directory."""
+    beside = ("run_inside.sh", "inspect.awk", "restore_custom.sh", "for_side.awk")
+    sh = {f"sh/{name}": script(name).encode() for name in (*JOB_SH, *beside)}
+    return sh | {f"sql/{name}.sql": sql(name).encode() for name in JOB_SQL}
 
 
 def _fields(values: Mapping[str, object]) -> str:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_OURS = re.compile(r"(?:(pre_deploy|pre_rollback)|backup_([A-Za-z0-9-]+))_([0-9]{8}_[0-9]{6})\.sql\.gz")
+_OURS = re.compile(
+    r"(?:(pre_deploy|pre_rollback)|backup_([A-Za-z0-9-]+))_([0-9]{8}_[0-9]{6})\.(?:sql\.gz|sql\.zst|dump)"
+)
 
 STAMP = "%Y%m%d_%H%M%S"
 
@@ -45,6 +47,12 @@ class Backup:
         if not match:
             return "foreign"
         return match[1] or "backup"
+
+    @property
+    def stamp(self) -> str | None:
+        """The time in a name of ours, as STAMP writes it."""
+        match = _OURS.fullmatch(self.name)
+        return match[3] if match else None
 
     @property
     def taken_at(self) -> datetime:

@@ -67,10 +67,14 @@ class Database:
         return self.version // 10_000
 
 
+FOREIGN = "foreign"
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
     """One look at a server. `time` is its own clock, UTC; a `database` of None comes with the reason in `database_error`.
 
+    `scripts` has the sums of `backup-db.sh`, `restore-db.sh` and their library `lib`, or FOREIGN for a script that isn't ours.
     `free_bytes` is for backups, `database_free_bytes` on the disk of the data directory, where that can be seen.
     """
 
@@ -81,6 +85,7 @@ class Observation:
     directory_exists: bool
     directory_writable: bool
     free_bytes: int
+    has_zstd: bool = False
     database_free_bytes: int | None = None
     migrations_sum: str | None = None
     backups: tuple[Backup, ...] = ()
@@ -95,3 +100,4 @@ class Observation:
     container_error: str = ""
     foreign_ledger: bool = False
     ledger: Ledger = field(default_factory=Ledger)
+    scripts: Mapping[str, str] = field(default_factory=dict)

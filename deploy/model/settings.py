@@ -32,6 +32,7 @@ class Settings:
     user: str
     docker: tuple[str, ...]
     postgres_bin: str
+    backup_format: str
     keep_backups: int
     keep_days: int
     keep_replaced: int
@@ -49,6 +50,7 @@ DEFAULTS: Mapping[str, str] = {
     "user": "backtester",
     "docker": "docker",
     "postgres_bin": "",
+    "backup_format": "sql.gz",
     "keep_backups": "10",
     "keep_days": "0",
     "keep_replaced": "7",
@@ -58,6 +60,9 @@ DEFAULTS: Mapping[str, str] = {
     "known_hosts": "",
 }
 """What a server has unless configured, as one would write it."""
+
+SUFFIXES: Mapping[str, str] = {"sql.gz": ".sql.gz", "sql.zst": ".sql.zst", "custom": ".dump"}
+"""The values of `backup_format`, and what the names of such backups end with."""
 
 LOCAL_DEFAULTS: Mapping[str, str] = {"remote_dir": ".", "container": "backtester_postgres"}
 """What differs without `-H`."""
@@ -216,6 +221,12 @@ def _count(value: object) -> int:
     return int(str(value))
 
 
+def _format(value: object) -> str:
+    if not isinstance(value, str) or value not in SUFFIXES:
+        raise ValueError(f"must be one of {', '.join(SUFFIXES)}")
+    return value
+
+
 def _days(value: object) -> int:
     if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,5}", str(value)):
         raise ValueError("must be a whole number of days")
@@ -245,6 +256,7 @@ _READERS: Mapping[str, tuple[str, Callable[[object], Any]]] = {
     "user": ("user", _name),
     "docker": ("docker", _words),
     "postgres_bin": ("postgres_bin", _optional_path),
+    "backup_format": ("backup_format", _format),
     "keep_backups": ("keep_backups", _count),
     "keep_days": ("keep_days", _days),
     "keep_replaced": ("keep_replaced", _days),

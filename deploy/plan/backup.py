@@ -8,7 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from deploy.model.backup import STAMP, Backup
-from deploy.model.errors import BackupNotFound, BackupStale, NoSpace, UsageError
+from deploy.model.errors import BackupNotFound, BackupStale, NoSpace, SettingsInvalid, UsageError
+from deploy.model.settings import SUFFIXES
 from deploy.plan.retention import plan_retention
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
     from deploy.model.observation import Observation
     from deploy.model.settings import Settings
+
+ZSTD_SINCE = 16
+"""The first pg_dump that compresses with zstd itself."""
 
 ASSUMED_RATIO = 3
 """A gzipped dump of unknown data is taken to need a third of the database's size on disk; measured: a quarter or less."""
@@ -40,8 +44,9 @@ def plan_backup(seen: Observation, settings: Settings) -> BackupPlan:
     Raises:
         NoSpace: with the numbers.
     """
+    require_format(seen, settings)
     require_space_for_backup(seen)
-    name = name_backup("backup", seen.time, seen.backups, environment=settings.environment)
+    name = name_backup("backup", seen, settings)
     return BackupPlan(name, plan_retention(seen, settings, taking="backup"), seen.ledger.last)
 
 
@@ -61,13 +66,34 @@ def explain_staleness(backups: Sequence[Backup], now: datetime, max_age: timedel
     )
 
 
-def name_backup(kind: str, now: datetime, taken: Sequence[Backup], *, environment: str) -> str:
+def name_backup(kind: str, seen: Observation, settings: Settings) -> str:
     """Return a free name such as `pre_deploy_20261122_115500.sql.gz`; a clock that was set back never overwrites."""
-    stem = f"backup_{environment}" if kind == "backup" else kind
-    names = {b.name for b in taken}
-    while (name := f"{stem}_{now.strftime(STAMP)}.sql.gz") in names:
+    stem = f"backup_{settings.environment}" if kind == "backup" else kind
+    names = {b.name for b in seen.backups}
+    now = seen.time
+    while (name := f"{stem}_{now.strftime(STAMP)}{SUFFIXES[settings.backup_format]}") in names:
         now += timedelta(seconds=1)
     return name
+
+
+def require_format(seen: Observation, settings: Settings) -> None:
+    """Refuse a format that the server's own programs can't write and read.
+
+    Raises:
+        SettingsInvalid: names what is missing.
+    """
+    if settings.backup_format != "sql.zst":
+        return
+    if seen.database and seen.database.major < ZSTD_SINCE:
+        raise SettingsInvalid(
+            f"backup_format sql.zst needs PostgreSQL {ZSTD_SINCE}, the server is {seen.database.major}",
+            hint="Set backup_format to sql.gz or custom.",
+        )
+    if not seen.has_zstd:
+        raise SettingsInvalid(
+            "backup_format sql.zst needs the program zstd on the server",
+            hint="Install zstd there, or set another format.",
+        )
 
 
 def require_space_for_backup(seen: Observation) -> None:

@@ -16,7 +16,7 @@ from deploy.model.errors import (
     MigrationUnreadable,
     UsageError,
 )
-from deploy.plan.backup import name_backup, require_space_for_backup
+from deploy.plan.backup import name_backup, require_format, require_space_for_backup
 from deploy.plan.retention import plan_forgetting, plan_retention
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class ReleasePlan:
     """A deploy, decided.
 
     `baseline` is recorded without running, `pending` is applied in order. A `backup` of None takes none. `upload` says whether
-    the server's migrations directory differs from ours. `forget` are replaced databases that are old enough to go.
+    the server's migrations directory differs from ours, `install` whether its scripts for the work by hand do. `forget` are replaced databases that are old enough to go.
     """
 
     baseline: tuple[Migration, ...]
@@ -65,11 +65,12 @@ class ReleasePlan:
     warnings: tuple[str, ...]
     last_applied: str | None
     ledger_fingerprint: str
+    install: bool = False
 
     @property
     def does_nothing(self) -> bool:
         """Is there nothing to do on the server?"""
-        return not (self.baseline or self.pending or self.backup or self.upload)
+        return not (self.baseline or self.pending or self.backup or self.upload or self.install)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +136,9 @@ def plan_release(
     pending = tuple(read_pending(m) for m in chosen)
     backup = None
     if pending or baseline or wish.always_backup:
+        require_format(seen, settings)
         require_space_for_backup(seen)
-        backup = name_backup("pre_deploy", seen.time, seen.backups, environment=settings.environment)
+        backup = name_backup("pre_deploy", seen, settings)
     return ReleasePlan(
         baseline=baseline,
         pending=pending,

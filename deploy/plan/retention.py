@@ -56,4 +56,4 @@ def replaced_at(replaced: Replaced) -> datetime:
 def _behind_replaced(seen: Observation) -> set[str]:
     """The safety backup of a rollback has the time of the replaced database in its name."""
     stamps = {r.name[-15:] for r in seen.database.replaced} if seen.database else set()
-    return {b.name for b in seen.backups if b.kind == "pre_rollback" and b.name[-22:-7] in stamps}
+    return {b.name for b in seen.backups if b.kind == "pre_rollback" and b.stamp in stamps}

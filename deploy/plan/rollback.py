@@ -14,16 +14,12 @@ from deploy.model.errors import (
     NothingReplaced,
     RollbackBlocked,
 )
-from deploy.plan.backup import choose_backup, megabytes, name_backup
+from deploy.plan.backup import choose_backup, megabytes, name_backup, require_format
 from deploy.plan.retention import plan_retention, replaced_at
 
 if TYPE_CHECKING:
     from deploy.model.observation import Database, Observation
     from deploy.model.settings import Settings
-
-
-SUFFIX = len(".sql.gz")
-STAMP_AND_SUFFIX = len("20261122_115500.sql.gz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +63,9 @@ def plan_rollback(  # noqa: PLR0913 - what a rollback is decided from
     else:
         require_restorable(backup, seen, database)
         _require_free(database)
-    safety = name_backup("pre_rollback", seen.time, seen.backups, environment=settings.environment)
-    stamp = safety[-STAMP_AND_SUFFIX:-SUFFIX]
+    require_format(seen, settings)
+    safety = name_backup("pre_rollback", seen, settings)
+    stamp = safety.removeprefix("pre_rollback_").split(".")[0]
     return RollbackPlan(
         backup=backup,
         side=f"{stem}_side_{stamp}",

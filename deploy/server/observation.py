@@ -44,7 +44,7 @@ def observe(shell: Shell, settings: Settings, remote_dir: str, *, audit_lines: i
 
 def observation_script(settings: Settings, remote_dir: str, audit_lines: int) -> str:
     """Render the script; it changes nothing on the server."""
-    facts = ["server", "directory", "lock", "backups", "database"]
+    facts = ["server", "directory", "lock", "backups", "scripts", "database"]
     calls = [f"observe_{fact}" for fact in facts]
     if audit_lines:
         calls.append(f"observe_audit {audit_lines}")
@@ -54,6 +54,7 @@ def observation_script(settings: Settings, remote_dir: str, audit_lines: int) ->
             assignments({"observe_sql": sql("observe")}),
             script("postgres.sh"),
             script("observe.sh"),
+            script("by_hand/install.sh"),
             *(f"{call}\n" for call in calls),
             "printf 'end\\n'\n",
         ]
@@ -98,6 +99,7 @@ def _observation(facts: Sequence[tuple[str, str]]) -> Observation:
         directory_writable=writable == "yes",
         free_bytes=int(first["free_kb"]) * 1024,
         database_free_bytes=int(first["database_free_kb"]) * 1024 if first.get("database_free_kb") else None,
+        has_zstd=first.get("zstd") == "yes",
         migrations_sum=first.get("migrations_sum"),
         backups=backups,
         partial=partial,
@@ -111,6 +113,7 @@ def _observation(facts: Sequence[tuple[str, str]]) -> Observation:
         container_error=first.get("container_error", ""),
         foreign_ledger=first.get("has_ledger") == "foreign",
         ledger=Ledger(exists="has_ledger" in first, rows=rows),
+        scripts={name: found for key, value in facts if key == "script" for name, found in [printable(value).split()]},
     )
 
 
@@ -163,7 +166,7 @@ def _backups(facts: Sequence[tuple[str, str]]) -> tuple[tuple[Backup, ...], tupl
     for key, value in facts:
         if key == "manifest":
             name, _, text = value.removeprefix("./").partition("\t")
-            if manifest := _manifest(text):
+            if manifest := manifest_from(text):
                 manifests[printable(name.removesuffix(".json"))] = manifest
     backups, partial = [], []
     for key, value in facts:
@@ -176,7 +179,7 @@ def _backups(facts: Sequence[tuple[str, str]]) -> tuple[tuple[Backup, ...], tupl
     return tuple(backups), tuple(partial)
 
 
-def _manifest(text: str) -> Manifest | None:
+def manifest_from(text: str) -> Manifest | None:
     """A manifest that can't be read proves nothing, so it counts as none."""
     try:
         found = _json(text)

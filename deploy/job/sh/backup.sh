@@ -9,7 +9,13 @@ back_up() {
   backup_part="$backups/.$backup.part"
   do_at_end drop_partial_backup
   emit "{\"event\":\"backing_up\",\"backup\":\"$backup\"}"
-  pg "$database" pg_dump -Z1 --lock-wait-timeout=60000 </dev/null >"$backup_part" 7>&-
+  case $1 in
+    *.sql.zst) set -- "$1" "$2" -Zzstd:3 ;;
+    *.dump) set -- "$1" "$2" -Z1 -Fc ;;
+    *) set -- "$1" "$2" -Z1 ;;
+  esac
+  # -Z: pg_dump compresses by itself, so there is no pipe that could hide its exit status
+  pg "$database" pg_dump "$3" ${4:+"$4"} --lock-wait-timeout=60000 </dev/null >"$backup_part" 7>&-
   dumped=$?
   if [ "$dumped" -ne 0 ]; then
     fail_for_space
@@ -39,11 +45,13 @@ recount_tables() {
     <"$job/sql/hold.sql" 7>&- | awk '$1 == "lock" {print $4}')
 }
 
-# inspect_dump FILE: one pass of decompression gives the trailer and the rows per table, another read the sha256
+# inspect_dump FILE: one pass of decompression gives the end and the rows per table, another read the sha256
 inspect_dump() {
   inspected="the file is damaged"
   sha256sum "$1" >"$job/sum" &
-  { gzip -dc "$1" || echo "damaged" >&3; } 3>"$job/damage" | awk -f "$job/sh/inspect.awk" >"$job/dump"
+  open_backup "$1"
+  : >"$job/damage"
+  { read_backup "$1" 7>&- || echo damaged >>"$job/damage"; } | awk -f "$job/sh/inspect.awk" >"$job/dump"
   wait $! || return 1
   if [ -s "$job/damage" ]; then return 1; fi
   read -r dump_sum _ <"$job/sum"
@@ -76,7 +84,7 @@ publish_backup() {
   mv "$backup_part.json" "$backups/$1.json" && ln "$backup_part" "$backups/$1" && rm -f "$backup_part" || return 1
   sync "$backups" 2>/dev/null || true
   if [ "$2" != pre_rollback ]; then
-    latest="backup_${environment}_latest.sql.gz"
+    latest="backup_${environment}_latest.${1#*.}"
     ln -s "$1" "$backups/.$latest.part" && mv -f "$backups/.$latest.part" "$backups/$latest"
   fi
 }

@@ -5,7 +5,7 @@
 application=deploy:observe
 pg_options=
 
-one_line() { tr '\n\t\r' '   ' | tr -d '\000-\010\013-\037\177' | cut -c 1-600; }
+one_line() { tr '\n\t\r' '   ' | tr -d '\000-\010\013-\037\177' | cut -c 1-600 | sed 's/ *$//'; }
 
 # with_errors NAME COMMAND...: its stdout as it is, what it says on stderr as one fact
 with_errors() {
@@ -26,6 +26,7 @@ observe_server() {
     command -v "$program" >/dev/null || lacks="$lacks $program"
   done
   printf 'lacks %s\n' "$lacks"
+  if command -v zstd >/dev/null; then printf 'zstd yes\n'; fi
 }
 
 observe_directory() {
@@ -76,7 +77,10 @@ ask_database() {
 
 # What docker thinks of the container matters only where the database doesn't answer.
 observe_database() {
-  printf '%s\n' "$observe_sql" | with_errors database ask_database
+  # not by a pipe, behind which what was said would be lost
+  with_errors database ask_database <<EOF
+$observe_sql
+EOF
   if [ -n "$with_errors_said" ] && [ -n "$container" ]; then
     with_errors container engine inspect --type container --format 'container {{.State.Status}}' "$container"
   fi

@@ -7,8 +7,8 @@ open_backup() {
   case $(head -c 5 "$1" | od -An -tx1 | tr -d ' \n') in
     1f8b*) dump_format=gzip ;;
     28b52ffd*) dump_format=zstd ;;
-    5047444d50) dump_format=archive ;;
-    746f632e64) dump_format=archive ;; # a tar whose first file is toc.dat
+    5047444d50) dump_format=custom ;;
+    746f632e64) dump_format=tar ;; # its first file is toc.dat
     *) dump_format=plain ;;
   esac
 }
@@ -18,7 +18,7 @@ read_backup() {
   case $dump_format in
     gzip) gzip -dc "$1" ;;
     zstd) zstd -dcq "$1" ;;
-    archive) pg "$maintenance" pg_restore -f - <"$1" ;;
+    custom | tar) pg "$database" pg_restore -f - <"$1" ;;
     plain) cat "$1" ;;
   esac
 }
@@ -103,8 +103,14 @@ restore_side() {
     query "$side" -c 'CREATE EXTENSION IF NOT EXISTS timescaledb' -c 'SELECT timescaledb_pre_restore()' </dev/null >/dev/null 7>&- ||
       fail restore_failed "timescaledb_pre_restore() failed"
   fi
-  { read_backup "$restored_file" 7>&- || echo damaged >>"$job/damage"; } | fit_for_side no |
-    query "$side" >/dev/null 7>&- || fail restore_failed "psql ended with status $?"
+  if [ "$dump_format" = custom ] && ! has_extension timescaledb; then
+    # -d takes a connection string, in which the name is quoted
+    with_database "$side" sh -c "$(cat "$job/sh/restore_custom.sh")" restore "$pg_bin" \
+      "dbname='$(printf '%s' "$side" | sed "s/[\\\\']/\\\\&/g")'" <"$restored_file" >/dev/null 7>&- || fail restore_failed "pg_restore ended with status $?"
+  else
+    { read_backup "$restored_file" 7>&- || echo damaged >>"$job/damage"; } | fit_for_side no |
+      query "$side" >/dev/null 7>&- || fail restore_failed "psql ended with status $?"
+  fi
   if has_extension timescaledb; then
     query "$side" -c 'SELECT timescaledb_post_restore()' </dev/null >/dev/null 7>&- || fail restore_failed "timescaledb_post_restore() failed"
   fi
