@@ -56,15 +56,18 @@ run_migrations() {
   return "$run_status"
 }
 
-# settle: what the ledger says, once no session applies any more; a killed docker client leaves psql at work
+# settle: what the ledger says, once no session applies any more. A killed docker client leaves psql at work: it is waited for as
+# long as it takes; only a database that doesn't answer is given up.
 settle() {
-  settle_tries=0
-  while [ "$settle_tries" -lt 120 ]; do
-    settle_tries=$((settle_tries + 1))
+  silences=0
+  while [ "$silences" -lt 120 ]; do
     if query "$apply_database" -v ledger_schema="$ledger_schema" -v deploy_id="$job_id" -v apply_key="$apply_key" \
       -v application="$application" <"$job/sql/settle.sql" >"$job/settled" 2>"$job/settle.err" 7>&-; then
       read -r settled_alive settled_count settled_unfinished settled_rows <"$job/settled"
       if [ "$settled_alive" = f ]; then return 0; fi
+      silences=0
+    else
+      silences=$((silences + 1))
     fi
     if [ -e "$job/cancel" ]; then cancel_sessions; fi
     sleep 0.5

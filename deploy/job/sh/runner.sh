@@ -82,6 +82,7 @@ end_job() {
 # What a killed job leaves. Nobody else is at work: the lock is ours.
 tidy() {
   rm -f "$backups"/.*.part "$backups"/.*.part.json
+  find "$base/jobs" -maxdepth 1 -name '.*.part' -mmin +60 -exec rm -rf {} +
   if [ ! -d "$remote_dir/migrations" ] && [ -d "$base/migrations.previous" ]; then
     mv "$base/migrations.previous" "$remote_dir/migrations"
   fi
