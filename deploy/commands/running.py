@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from deploy.job.outcome import Record, explain
 from deploy.job.runner import come_back, start
-from deploy.model.errors import ConnectionLost, DeployError, NoTerminal, OutcomeUnknown
+from deploy.model.errors import ConnectionLost, DeployError, DirectoryUnusable, NoTerminal, OutcomeUnknown
 from deploy.model.event import ConfirmationAwaited
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def run_job(server: Server, job: Job, console: Console, *, question: str = "") -
             console.event(event)
             if isinstance(event, ConfirmationAwaited):
                 _answer(server, job.id, yes=console.ask(question))
-    except (OutcomeUnknown, ConnectionLost) as lost:
+    except (OutcomeUnknown, ConnectionLost, DirectoryUnusable) as lost:
         return record, lost
     return record, explain(record, server.name)
 
@@ -58,13 +58,17 @@ def require_terminal(console: Console, what: str) -> None:
 
 def _answer(server: Server, job_id: str, *, yes: bool) -> None:
     """Hand the operator's answer to the job that waits for it."""
-    path = f"{server.remote_dir}/.deploy/jobs/{job_id}/answer"
-    write = 'umask 077; printf "%s\\n" "$1" >"$2.part" && mv "$2.part" "$2"'
+    path = f"{server.remote_dir}/.deploy/jobs/{job_id}/answer.{'yes' if yes else 'no'}"
     while True:
         try:
-            server.shell.run(["sh", "-c", write, "answer", "yes" if yes else "no", path])
+            done = server.shell.run(["sh", "-c", 'umask 077; : >"$1"', "answer", path])
         except ConnectionLost as lost:
             # whether it got there isn't known, and to say it twice does no harm
             come_back(server.shell, lost, started=True)
         else:
-            return
+            break
+    if done.status != 0:
+        raise DirectoryUnusable(
+            f"the answer could not be written to {path}; the job waits for it",
+            hint="Stop it with `fab -H … cancel`, and look at the disk and the owner of remote_dir.",
+        )

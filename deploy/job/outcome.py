@@ -206,7 +206,7 @@ _REASONS: Mapping[str, tuple[type[DeployError], str, str]] = {
     ),
     "no_space": (
         NoSpace,
-        "the server's disk is full: {detail}; nothing was applied",
+        "the server's disk is full: {detail}; nothing was changed",
         "Free space there, and run it again.",
     ),
     "outcome_unknown": (
@@ -304,18 +304,21 @@ def _explain_migration(record: Record, failed: JobFailed, host: str) -> DeployEr
     )
 
 
+_HINTS: Mapping[str | None, str] = {
+    "DP001": "Take COMMIT and ROLLBACK out of {name}, or write -- deploy: no-transaction in its first lines.",
+    "DP004": "End it with COMMIT in {name}, and deploy again: the whole file is run again.",
+    "2D000": "Write -- deploy: no-transaction in the first lines of {name}, and deploy again.",
+}
+
+
 def _migration_hint(record: Record, error: PsqlError, name: str, host: str) -> str:
-    if error.sqlstate == "DP001":
-        return f"Take COMMIT and ROLLBACK out of {name}, or write -- deploy: no-transaction in its first lines."
-    if error.sqlstate == "2D000":
-        return f"Write -- deploy: no-transaction in the first lines of {name}, and deploy again."
+    if error.sqlstate in _HINTS:
+        return _HINTS[error.sqlstate].format(name=name)
     if error.sqlstate == "DP002" and record.invalid:
         broken = ", ".join(record.invalid.indexes)
         if any(not row.finished for row in _rows(record)):
             return f"Mend the data that stands against {broken}, and deploy again: it is then built anew."
         return f"Drop what an earlier try left behind (DROP INDEX {broken}), and deploy again."
-    if error.sqlstate == "DP004":
-        return f"End it with COMMIT in {name}, and deploy again: the whole file is run again."
     if error.sqlstate in _LOCKED and record.waiting:
         return f"End {_blocker(record.waiting)} or wait for it, and deploy again."
     rollback = f", or go back: fab -H {host} rollback --backup={record.backup.name}" if record.backup else ""
@@ -340,6 +343,11 @@ def _standing(record: Record, error: PsqlError | None = None) -> str:
     if record.at_work:
         return f"{before}; {record.at_work} was rolled back as a whole"
     return before
+
+
+def reasons_table() -> str:
+    """Render the catalogue for a shell: a reason, its exit status and what it says, a line each, parted by tabs."""
+    return "".join(f"{reason}\t{kind.status}\t{message}\n" for reason, (kind, message, _) in _REASONS.items())
 
 
 def _rows(record: Record) -> tuple[RowSettled, ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 from functools import cache
+from hashlib import sha256
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -39,8 +40,12 @@ def sql(name: str) -> str:
 
 
 def stem(database: str) -> str:
-    """Return what the names of a database's side and replaced databases begin with."""
-    return database.encode()[:SIDE_STEM_BYTES].decode(errors="ignore")
+    """Return what the names of a database's side and replaced databases begin with; no two databases share one."""
+    name = database.encode()
+    if len(name) <= SIDE_STEM_BYTES:
+        return database
+    told_apart = "_" + sha256(name).hexdigest()[:8]
+    return name[: SIDE_STEM_BYTES - len(told_apart)].decode(errors="ignore") + told_apart
 
 
 def assignments(values: Mapping[str, object]) -> str:

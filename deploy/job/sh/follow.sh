@@ -3,7 +3,17 @@
 # Print a job's log from an offset on, until the job ends; a dot on stderr now and then says that somebody is there.
 # Rendered before it: job, offset. Exit status 0: that was all of it; 4: there is no such job.
 # The job holds `alive`: whether it lives is asked before its log is read, so that nothing that it wrote is missed.
-[ -f "$job/log" ] || exit 4
+# Whoever comes back to a job that never said anything waits for one that is still being taken up, for 10 s; then it is stopped, so
+# that "there is no such job" stays true.
+part="${job%/*}/.${job##*/}.part"
+arriving=0
+until [ -f "$job/log" ]; do
+  if [ ! -d "$part" ] && [ ! -d "$job" ]; then exit 4; fi
+  arriving=$((arriving + 1))
+  if [ "$arriving" -gt 100 ]; then rm -rf "$part"; fi
+  if [ "$arriving" -gt 200 ]; then exit 4; fi
+  sleep 0.1
+done
 ended=
 quiet=0
 while :; do

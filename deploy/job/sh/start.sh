@@ -39,9 +39,10 @@ done
 rm -f "$base/holder" "$base/step"
 job="$base/jobs/$id"
 mv "$part" "$job" && cd "$job" || give_up directory
-: >log
+# the log comes last: whoever sees it may ask whether the job is alive
 exec 8>>alive
 flock -n 8 || give_up directory
+: >log
 setsid sh job.sh </dev/null >>log 2>&1 &
 exec 8>&- 9>&-
 offset=0

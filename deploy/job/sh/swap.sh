@@ -39,13 +39,14 @@ confirm() {
   if [ "$assume_yes" = yes ]; then return 0; fi
   emit "{\"event\":\"confirm\"}"
   waited=0
-  until [ -s "$job/answer" ]; do
+  # the client's answer is a file without content, which a full disk takes too
+  until [ -s "$job/answer" ] || [ -e "$job/answer.yes" ] || [ -e "$job/answer.no" ]; do
     refuse_if_cancelled
     if [ "$waited" -ge "$answer_within_s" ]; then fail not_confirmed "nobody answered within $answer_within_s s"; fi
     waited=$((waited + 1))
     sleep 1
   done
-  if [ "$(cat "$job/answer")" != yes ]; then fail not_confirmed; fi
+  if [ ! -e "$job/answer.yes" ] && [ "$(cat "$job/answer" 2>/dev/null)" != yes ]; then fail not_confirmed; fi
 }
 
 # swap REPLACED: fence, terminate, rename both in one transaction, unfence
@@ -61,7 +62,8 @@ swap() {
   if [ "$swap_status" -ne 0 ]; then settle_swap || fail outcome_unknown "the database doesn't answer"; fi
   if [ "$(live_oid)" = "$side_oid" ]; then
     swapped=yes
-    refuse_if_cancelled() { :; } # it is too late for that
+    # shellcheck disable=SC2317 # called by the steps that follow: it is too late to cancel
+    refuse_if_cancelled() { :; }
     ended_json="${ended_json:+$ended_json,}\"replaced_database\":\"$(json "$replaced")\",\"pending_again\":[$pending_again],\"outage_ms\":$(
       awk '$1 == "outage_ms" {print $2; n = 1} END {if (!n) print "null"}' "$job/swapped"
     )"
