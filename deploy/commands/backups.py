@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deploy.commands.running import outcome_of, run_job
+from deploy.commands.upload import send_up, upload_meant
 from deploy.job.build import Setting
 from deploy.job.compile_backups import compile_backup, compile_verify
 from deploy.job.scripts import stem
@@ -64,6 +65,10 @@ def verify(server: Server, wanted: str, console: Console, *, every: bool) -> lis
         DeployError: something was found wrong before anything was touched.
     """
     seen = server.observe()
+    if not every and (upload := upload_meant(wanted, seen)):
+        require_restorable(upload.backup, seen, require_workplace(seen, server.settings, server.remote_dir))
+        send_up(server, upload, seen, console)
+        wanted, seen = upload.backup.name, server.observe()
     chosen = newest_last(seen.backups) if every else [choose_backup(wanted, seen.backups, now=seen.time)]
     results: list[BackupResult] = []
     for backup in chosen:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from deploy.model.errors import DeployError
+from deploy.commands.schedule import scheduled
+from deploy.job.by_hand import SCRIPTS
+from deploy.model.errors import DeployError, UsageError
+from deploy.model.observation import FOREIGN
 from deploy.plan.backup import LATEST, age, megabytes, newest_first
 from deploy.plan.fitness import explain_database_error, require_database, require_primary, require_unlocked
 from deploy.plan.release import Standing, compare
@@ -64,7 +67,13 @@ class Entry:
 
 
 def history(server: Server, *, limit: int) -> list[Entry]:
-    """Read the newest jobs from the audit, newest first."""
+    """Read the newest jobs from the audit, newest first.
+
+    Raises:
+        UsageError: the limit is no number above 0.
+    """
+    if limit < 1:
+        raise UsageError(f"--limit={limit} lists nothing", hint="Give a number above 0.")
     return entries(server.observe(audit_lines=HISTORY_LINES).audit)[:limit]
 
 
@@ -80,7 +89,8 @@ def entries(audit: Sequence[Mapping[str, Any]]) -> list[Entry]:
 
 
 def _entry(job: str, line: Mapping[str, Any], end: Mapping[str, Any]) -> Entry:
-    commit = line.get("commit")
+    commit, plan, rows, seconds = line.get("commit"), line.get("plan"), end.get("rows"), end.get("seconds")
+    settled = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
     return Entry(
         job=job,
         command=str(line.get("command")),
@@ -88,11 +98,11 @@ def _entry(job: str, line: Mapping[str, Any], end: Mapping[str, Any]) -> Entry:
         source=str(line.get("from")),
         commit=str(commit) if commit else None,
         started_at=str(line.get("at")),
-        seconds=int(end["seconds"]) if isinstance(end.get("seconds"), int) else None,
+        seconds=seconds if type(seconds) is int else None,
         outcome=str(end["outcome"]) if "outcome" in end else None,
         reason=str(end.get("reason", "")),
-        plan=line.get("plan") or {},
-        rows=tuple(str(row.get("name")) for row in end.get("rows") or [] if row.get("finished")),
+        plan=plan if isinstance(plan, dict) else {},
+        rows=tuple(str(row.get("name")) for row in settled if row.get("finished")),
     )
 
 
@@ -121,7 +131,7 @@ def doctor(server: Server) -> list[Check]:
     ]
     if seen.database:
         checks += [_primary(server, seen), _rights(seen.database), _leftovers(seen), _swap_obstacles(seen.database)]
-    return [*checks, _lock(seen), _space(seen), _backups(seen)]
+    return [*checks, _lock(seen), _space(seen), _backups(seen), _schedule(server), _by_hand(seen)]
 
 
 def _programs(seen: Observation) -> Check:
@@ -211,6 +221,27 @@ def _space(seen: Observation) -> Check:
             "Free space on the server before you need a rollback.",
         )
     return Check("disk", f"{megabytes(seen.free_bytes)} are free")
+
+
+def _schedule(server: Server) -> Check:
+    try:
+        line = scheduled(server)
+    except DeployError as error:
+        return Check("schedule", f"no backup by cron: {error.message}")
+    if line is None:
+        return Check("schedule", "cron takes no backup; the command `schedule` lets it")
+    return Check("schedule", line.partition(" cd ")[0])
+
+
+def _by_hand(seen: Observation) -> Check:
+    """A team may well keep scripts of its own."""
+    foreign = [name for name in SCRIPTS if seen.scripts.get(name) == FOREIGN]
+    missing = [name for name in (*SCRIPTS, "lib") if name not in seen.scripts]
+    if foreign:
+        return Check("by hand", f"the team's own, so ours stay away: {', '.join(foreign)}")
+    if missing:
+        return Check("by hand", "the next deploy installs backup-db.sh and restore-db.sh")
+    return Check("by hand", "backup-db.sh and restore-db.sh are there, for when only ssh works")
 
 
 def _backups(seen: Observation) -> Check:

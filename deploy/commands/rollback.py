@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from deploy.commands.running import outcome_of, require_terminal, run_job
+from deploy.commands.upload import send_up, upload_meant
 from deploy.job.build import Setting
 from deploy.job.compile_backups import compile_forget, compile_rollback, compile_undo
 from deploy.job.scripts import stem
@@ -51,14 +53,22 @@ def rollback(  # noqa: PLR0913 - the flags of the command
         DeployError: something was found wrong before anything was touched.
     """
     seen, database = _look(server)
-    plan = plan_rollback(
-        wanted, seen, database, server.settings, stem=stem(server.settings.database), in_place=in_place
+    upload = upload_meant(wanted, seen)
+    wanted = upload.backup.name if upload else wanted
+    announced = upload.announced_in(seen) if upload else seen
+    decide = partial(
+        plan_rollback, wanted, settings=server.settings, stem=stem(server.settings.database), in_place=in_place
     )
+    plan = decide(seen=announced, database=database)
     if not (assume_yes or dry_run):
         require_terminal(console, "a rollback asks before it swaps the databases")
-    console.rollback_plan(server.name, plan, seen, dry_run=dry_run)
+    console.rollback_plan(server.name, plan, announced, dry_run=dry_run)
     if dry_run:
         return RollbackResult(server.name, "planned", plan.backup.name)
+    if upload:
+        send_up(server, upload, seen, console)
+        seen, database = _look(server)
+        plan = decide(seen=seen, database=database)
     job = compile_rollback(plan, _at(server, seen, database), assume_yes=assume_yes)
     began = time.monotonic()
     question = f"Put {plan.backup.name} in place of {server.settings.database}?"

@@ -29,8 +29,12 @@ def run_job(server: Server, job: Job, console: Console, *, question: str = "") -
             if isinstance(event, ConfirmationAwaited):
                 _answer(server, job.id, yes=console.ask(question))
     except (OutcomeUnknown, ConnectionLost, DirectoryUnusable) as lost:
-        return record, lost
-    return record, explain(record, server.name)
+        error: DeployError | None = lost
+    else:
+        error = explain(record, server.name)
+    if error:
+        error.host = server.name
+    return record, error
 
 
 def outcome_of(record: Record, error: DeployError | None, done: str) -> str:

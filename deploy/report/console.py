@@ -24,14 +24,18 @@ from deploy.model.event import (
     Warned,
 )
 from deploy.plan.backup import age, megabytes
+from deploy.report.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from deploy.commands.backups import BackupResult
+    from deploy.commands.fetch import FetchResult
     from deploy.commands.look import Check, Entry, Status
     from deploy.commands.release import ReleaseResult
     from deploy.commands.rollback import RollbackResult
+    from deploy.commands.salvage import SalvageResult
+    from deploy.commands.schedule import ScheduleResult
     from deploy.model.backup import Backup
     from deploy.model.errors import DeployError
     from deploy.model.observation import Observation, Replaced
@@ -54,21 +58,25 @@ class Console:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
-    def line(self, text: str = "") -> None:
+    def line(self, text: str = "", *, end: str = "\n") -> None:
         """Print one line, at once."""
         try:
-            print(text, file=self._stream, flush=True)
+            print(text, file=self._stream, end=end, flush=True)
         except UnicodeEncodeError:
             encoding = self._stream.encoding or "ascii"
-            print(text.encode(encoding, "replace").decode(encoding), file=self._stream, flush=True)
+            print(text.encode(encoding, "replace").decode(encoding), file=self._stream, end=end, flush=True)
 
     def note(self, text: str) -> None:
         """Say what is going on."""
         self.line(f"▶ {text}")
 
-    def error(self, error: DeployError, host: str) -> None:
-        """Say what happened, and what to do."""
-        self.line(f"❌ {for_host(error.message, host)}")
+    def progress(self, total: int) -> Progress:
+        """Return what shows a transfer of this many bytes."""
+        return Progress(self._stream, total)
+
+    def error(self, error: DeployError, host: str, *, one_of_many: bool = False) -> None:
+        """Say what happened, and what to do; `one_of_many` servers is named."""
+        self.line(f"❌ {f'{host}: ' if one_of_many else ''}{for_host(error.message, host)}")
         for detail in error.details:
             self.line(f"   {for_host(detail, host)}")
         self.line(f"   👉 {for_host(error.hint, host)}")
@@ -80,8 +88,7 @@ class Console:
 
     def ask(self, question: str) -> bool:
         """Ask for the word yes."""
-        self._stream.write(f"❓ {question} Type yes to go on: ")
-        self._stream.flush()
+        self.line(f"❓ {question} Type yes to go on: ", end="")
         try:
             return sys.stdin.readline().strip() == "yes"
         except KeyboardInterrupt:
@@ -160,14 +167,14 @@ class Console:
         """Show what a deploy will do."""
         head = "would be done, nothing was changed" if dry_run else "deploying"
         self.line(f"▶ {host}: {head}")
+        if seen.database and seen.database.scratch:
+            self.line(f"⚠️  a killed job left {', '.join(seen.database.scratch)}: {for_host('fab -H … repair', host)}")
         for warning in plan.warnings:
             self.line(f"⚠️  {warning}")
         if not dry_run:
             return
-        if plan.does_nothing:
-            self.line("   nothing: every migration is applied")
-        if plan.upload:
-            self.line("   copy migrations/")
+        for what in _put_there(plan):
+            self.line(f"   {what}")
         if plan.backup:
             size = megabytes(seen.database.bytes) if seen.database else "the database"
             self.line(f"   take a backup of {size}: {plan.backup}")
@@ -225,6 +232,9 @@ class Console:
         self.line(f"✅ {result.host}: rolled back to {result.backup}; no connections for {result.outage_ms} ms")
         kept = f"; the replaced database is kept as {result.replaced_database}" if result.replaced_database else ""
         self.line(f"   safety backup {result.safety_backup}{kept}")
+        if result.replaced_database:
+            salvage = for_host("fab -H … salvage", result.host)
+            self.line(f"   `{salvage}` gives back the rows that were written since")
         if result.pending_again:
             self.line(f"   pending again: {', '.join(result.pending_again)}")
 
@@ -276,6 +286,34 @@ class Console:
         if not result.error:
             self.line(f"✅ {result.host}: {result.backup}")
 
+    def fetch_result(self, result: FetchResult) -> None:
+        """Say how a fetch ended."""
+        if not result.error:
+            how = "is here already" if result.outcome == "present" else "is here"
+            self.line(f"✅ {result.host}: {result.path} {how}, {megabytes(result.bytes)}, sha256 {result.sha256}")
+
+    def salvage_result(self, result: SalvageResult) -> None:
+        """Say which rows were saved, and what was not looked at."""
+        for table in result.tables:
+            if table.path:
+                left_out = f", without {', '.join(table.columns_left_out)}" if table.columns_left_out else ""
+                self.line(f"  ✅ {table.table}: {table.rows} rows in {table.path}{left_out}")
+            elif table.reason:
+                self.line(f"⚠️  {table.table} was not compared: {table.reason}")
+        rows = sum(table.rows or 0 for table in result.tables)
+        self.line(f"✅ {result.host}: {rows} rows of {result.database} are missing in the live database")
+
+    def schedule_result(self, result: ScheduleResult) -> None:
+        """Say what cron does from now on."""
+        words = {
+            "scheduled": "cron takes a backup from now on",
+            "removed": "cron takes no backup any more",
+            "unchanged": "cron takes a backup already" if result.line else "cron took no backup anyway",
+        }
+        self.line(f"✅ {result.host}: {words[result.outcome]}")
+        if result.line:
+            self.line(f"   {result.line}")
+
     def status(self, status: Status) -> None:
         """Say where a server stands."""
         standing, seen = status.standing, status.seen
@@ -308,6 +346,8 @@ class Console:
             self.line(f"  replaced {replaced.name}, {megabytes(replaced.bytes)}")
         if seen.locked:
             self.line(f"  🔒 at work: {seen.holder or 'a job that has just begun'}")
+        elif status.database.locked_by:
+            self.line(f"  🔒 a session holds the deploy lock in the database: {status.database.locked_by}")
 
     def history(self, host: str, entries: Sequence[Entry]) -> None:
         """List what was deployed, newest first."""
@@ -333,7 +373,7 @@ class Console:
         """List what was looked at, and what mends it."""
         self.line(f"{host}:")
         for check in checks:
-            self.line(f"  {'✅' if check.well else '❌'} {check.name}: {check.found}")
+            self.line(f"  {'✅' if check.well else '❌'} {check.name}: {for_host(check.found, host)}")
             if check.mend:
                 self.line(f"     👉 {for_host(check.mend, host)}")
 
@@ -341,6 +381,15 @@ class Console:
 def for_host(text: str, host: str) -> str:
     """Make `fab -H … status` the command that can be typed here."""
     return text.replace("fab -H … ", "fab " if host == "local" else f"fab -H {host} ").replace("fab -H local ", "fab ")
+
+
+def _put_there(plan: ReleasePlan) -> list[str]:
+    lines = (
+        (plan.does_nothing, "nothing: every migration is applied"),
+        (plan.upload, "copy migrations/"),
+        (plan.install, "install backup-db.sh and restore-db.sh"),
+    )
+    return [what for applies, what in lines if applies]
 
 
 def _count(rows: int | None) -> str:

@@ -10,9 +10,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from deploy.commands.backups import BackupResult
+    from deploy.commands.fetch import FetchResult
     from deploy.commands.look import Check, Entry, Status
     from deploy.commands.release import ReleaseResult
     from deploy.commands.rollback import RollbackResult
+    from deploy.commands.salvage import SalvageResult
+    from deploy.commands.schedule import ScheduleResult
     from deploy.model.backup import Backup
     from deploy.model.errors import DeployError
 
@@ -99,6 +102,43 @@ def backup_result_document(result: BackupResult) -> dict[str, Any]:
         "backup": result.backup,
         "error": error_document(result.error, result.host),
     }
+
+
+def schedule_document(result: ScheduleResult) -> dict[str, Any]:
+    """A backup that cron takes."""
+    return {
+        "host": result.host,
+        "outcome": result.outcome,
+        "line": result.line,
+        "error": None,
+    }
+
+
+def fetch_document(result: FetchResult) -> dict[str, Any]:
+    """A backup that was brought here."""
+    return {
+        "host": result.host,
+        "outcome": result.outcome,
+        "backup": result.backup,
+        "path": str(result.path),
+        "bytes": result.bytes,
+        "sha256": result.sha256,
+        "error": error_document(result.error, result.host),
+    }
+
+
+def salvage_document(result: SalvageResult) -> list[dict[str, Any]]:
+    """The tables that lack rows, and those that were not compared."""
+    return [
+        {
+            "table": t.table,
+            "rows": t.rows,
+            "path": str(t.path) if t.path else None,
+            "columns_left_out": list(t.columns_left_out),
+            "reason": t.reason or None,
+        }
+        for t in result.tables
+    ]
 
 
 def status_document(status: Status) -> dict[str, Any]:

@@ -148,6 +148,7 @@ def _database(found: Mapping[str, Any]) -> Database:
             Replaced(str(r["name"]), int(r["bytes"])) for r in found["replaced"] if _has_time(str(r["name"]))
         ),
         scratch=tuple(str(name) for name in found["scratch"]),
+        extensions=tuple(str(name) for name in found.get("extensions", [])),
         locked_by=f"{holder['application']}, pid {holder['pid']}, since {holder['since']}" if holder else None,
     )
 

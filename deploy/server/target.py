@@ -13,7 +13,7 @@ from deploy.server.local import LocalShell
 from deploy.server.observation import observe
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import fabric
 
@@ -48,6 +48,18 @@ class Server:
     def observe(self, *, audit_lines: int = 0) -> Observation:
         """Look at it once."""
         return observe(self.shell, self.settings, self.remote_dir, audit_lines=audit_lines)
+
+
+class Fleet(list[Server]):
+    """The servers of one command. `current` names the one that is being worked on: what is refused is about it."""
+
+    current = "local"
+
+    def __iter__(self) -> Iterator[Server]:
+        """Give one after another, and remember which."""
+        for server in super().__iter__():
+            self.current = server.name
+            yield server
 
 
 def hosts_of(typed: str | None) -> tuple[str | None, ...]:

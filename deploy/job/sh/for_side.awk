@@ -6,7 +6,12 @@ copying {
   if ($0 == "\\.") copying = 0
   next
 }
-data && /^COPY .* FROM stdin;$/ { copying = 1; data = 0; print; next }
+data && /^COPY / {
+  print
+  while ($0 !~ / FROM stdin;$/ && (getline) > 0) print
+  copying = 1; data = 0
+  next
+}
 /^-- (Data for )?Name: .*; Type: .*; Schema: / {
   begun = 1
   data = /^-- Data for /

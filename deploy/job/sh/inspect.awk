@@ -6,8 +6,11 @@ copying {
   if (copying && name == ledger && split($0, fields, "\t") > 4 && fields[5] != "\\N") print "applied", fields[1]
   next
 }
-data && /^COPY .* FROM stdin;$/ {
-  name = substr($0, 6)
+data && /^COPY / {
+  # a line end in a name is a space here, as in count_rows.sql
+  statement = $0
+  while (statement !~ / FROM stdin;$/ && (getline line) > 0) statement = statement " " line
+  name = substr(statement, 6)
   sub(/ FROM stdin;$/, "", name)
   # the name ends before the list of columns; a quoted name may contain anything
   end = 0; quoted = 0

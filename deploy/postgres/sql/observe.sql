@@ -39,6 +39,7 @@ SELECT 'database ' || json_build_object(
   'scratch', coalesce((
     SELECT jsonb_agg(o.datname) FROM pg_database o WHERE o.datname ~ '_side_[0-9]{8}_[0-9]{6}$'
       AND starts_with(o.datname, :'stem' || '_side_')), '[]'),
+  'extensions', (SELECT coalesce(jsonb_agg(name ORDER BY name), '[]') FROM pg_available_extensions),
   'locked_by', (
     SELECT json_build_object('pid', a.pid, 'application', a.application_name, 'since', a.backend_start)
     FROM pg_locks l JOIN pg_stat_activity a USING (pid)

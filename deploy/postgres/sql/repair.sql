@@ -1,4 +1,4 @@
--- Remove side databases and the fence that a killed job left, and say so, a line each. Variables: live, stem, job.
+-- Remove side databases and the fence that a killed job left, close replaced databases that it opened, and say so, a line each. Variables: live, stem, job.
 -- Renames are atomic: a live database that takes no connections is one whose swap did not happen.
 SELECT 'ended the session ' || pid || ' of a job that is gone: ' || application_name || CASE WHEN pg_terminate_backend(pid, 5000) THEN '' ELSE ' (it did not end)' END
 FROM pg_stat_activity WHERE application_name LIKE 'deploy:%' AND application_name NOT LIKE :'job' || '%';
@@ -9,3 +9,7 @@ WHERE datname ~ '_side_[0-9]{8}_[0-9]{6}$' AND starts_with(datname, :'stem' || '
 SELECT 'let connections into ' || datname || ' again' FROM pg_database WHERE datname = :'live' AND NOT datallowconn;
 SELECT format('ALTER DATABASE %I WITH ALLOW_CONNECTIONS true', datname) FROM pg_database
 WHERE datname = :'live' AND NOT datallowconn \gexec
+SELECT 'closed the replaced database ' || datname || ' again' FROM pg_database
+WHERE datallowconn AND datname ~ '_replaced_[0-9]{8}_[0-9]{6}$' AND starts_with(datname, :'stem' || '_replaced_');
+SELECT format('ALTER DATABASE %I WITH ALLOW_CONNECTIONS false', datname) FROM pg_database
+WHERE datallowconn AND datname ~ '_replaced_[0-9]{8}_[0-9]{6}$' AND starts_with(datname, :'stem' || '_replaced_') \gexec
