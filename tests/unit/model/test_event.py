@@ -1,0 +1,116 @@
+"""Events as the job writes them."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deploy.model.event import (
+    BackupProven,
+    BackupsPruned,
+    BackupStarted,
+    BackupTaken,
+    ChangesShown,
+    ConfirmationAwaited,
+    DatabaseForgotten,
+    Event,
+    InvalidIndexes,
+    JobBegun,
+    JobEnded,
+    JobFailed,
+    JobNotStarted,
+    LockRefused,
+    MigrationApplied,
+    MigrationStarted,
+    Retrying,
+    RowSettled,
+    StepStarted,
+    TableChange,
+    Waiting,
+    Warned,
+    event_from,
+)
+
+EXAMPLES: list[tuple[str, Event]] = [
+    ('{"event":"begun","job":"j","command":"deploy"}', JobBegun("j", "deploy")),
+    ('{"event":"step","name":"back up"}', StepStarted("back up")),
+    ('{"event":"backing_up","backup":"b.sql.gz"}', BackupStarted("b.sql.gz")),
+    (
+        '{"event":"backed_up","backup":"b.sql.gz","bytes":5,"sha256":"0a","tables":2,"rows":9}',
+        BackupTaken("b.sql.gz", 5, "0a", 2, 9),
+    ),
+    ('{"event":"migration","name":"001_a.sql"}', MigrationStarted("001_a.sql")),
+    ('{"event":"applied","name":"001_a.sql"}', MigrationApplied("001_a.sql")),
+    ('{"event":"invalid_indexes","indexes":["public.i"]}', InvalidIndexes(("public.i",))),
+    (
+        '{"event":"waiting","pid":7,"application":"","user":"u","state":"active","since":"now","query":"SELECT 1"}',
+        Waiting(7, "", "u", "active", "now", "SELECT 1"),
+    ),
+    ('{"event":"retrying","in_s":2,"try":2,"of":5}', Retrying(2, 2, 5)),
+    (
+        '{"event":"changes","rows":[{"table":"public.t","now":1,"then":null}],"pending_again":["002_b.sql"]}',
+        ChangesShown((TableChange("public.t", 1, None),), ("002_b.sql",)),
+    ),
+    ('{"event":"confirm"}', ConfirmationAwaited()),
+    ('{"event":"pruned","count":2}', BackupsPruned(2)),
+    ('{"event":"forgotten","database":"d_replaced_20261121_080000"}', DatabaseForgotten("d_replaced_20261121_080000")),
+    ('{"event":"proven","backup":"b.sql.gz","restored_at":"now"}', BackupProven("b.sql.gz", "now")),
+    ('{"event":"warning","text":"w"}', Warned("w")),
+    ('{"event":"failed","reason":"no_space","detail":"d"}', JobFailed("no_space", "d")),
+    ('{"event":"ended","outcome":"failed","reason":"no_space"}', JobEnded("failed", "no_space")),
+    (
+        '{"event":"ended","outcome":"done","reason":"","rows":[{"name":"001_a.sql","finished":true,"ms":3}]}',
+        JobEnded("done", "", (RowSettled("001_a.sql", finished=True, ms=3),)),
+    ),
+    (
+        '{"event":"ended","outcome":"done","reason":"","replaced_database":"r","pending_again":["002_b.sql"],"outage_ms":80}',
+        JobEnded("done", "", (), "r", ("002_b.sql",), 80),
+    ),
+    ('{"event":"not_started","reason":"upload"}', JobNotStarted("upload")),
+    (
+        '{"event":"lock_held","holder":{"by":"al","from":"here","command":"deploy","since":"noon"},"step":"apply"}',
+        LockRefused("al", "here", "deploy", "noon", "apply"),
+    ),
+    (
+        '{"event":"lock_held","holder":null,"step":""}',
+        LockRefused("unknown", "unknown", "unknown", "unknown", ""),
+    ),
+]
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+class TestAnEvent:
+    @pytest.mark.parametrize(("written", "meant"), EXAMPLES)
+    def test_is_read_as_the_job_writes_it(self, written: str, meant: Event) -> None:
+        assert event_from(json.loads(written)) == meant
+
+    def test_of_each_kind_stands_in_these_examples(self) -> None:
+        from deploy.model.event import _READERS  # noqa: PLC0415 - only to see that none was forgotten
+
+        assert {json.loads(written)["event"] for written, _ in EXAMPLES} == set(_READERS)
+
+    @given(st.sampled_from(EXAMPLES), st.data())
+    def test_that_is_mangled_is_refused_as_promised(self, example: tuple[str, Event], data: st.DataObject) -> None:
+        """Any field may be gone or hold anything."""
+        event: dict[str, Any] = json.loads(example[0])
+        for key in data.draw(st.sets(st.sampled_from(sorted(event)))):
+            event[key] = data.draw(JSON, label=key)
+        for key in data.draw(st.sets(st.sampled_from(sorted(event)))):
+            del event[key]
+        with suppress(ValueError, KeyError, TypeError):
+            event_from(event)
+
+    @given(JSON)
+    def test_that_is_anything_else_is_refused_as_promised(self, found: Any) -> None:  # noqa: ANN401 - JSON
+        with pytest.raises((ValueError, KeyError, TypeError)):
+            event_from(found)
