@@ -22,7 +22,7 @@ has_image() {
 }
 
 all_there() {
-    has docker && has iptables && has sshd && has zstd && id "$login" >/dev/null 2>&1 &&
+    has docker && has iptables && has sshd && has zstd && has crontab && id "$login" >/dev/null 2>&1 &&
         docker info >/dev/null 2>&1 && has_image 15 && has_image 17
 }
 
@@ -142,7 +142,7 @@ build_images() {
 become_root
 # shellcheck disable=SC2046 # words, not a sentence
 install_packages $(package_of docker docker.io) $(package_of iptables iptables) $(package_of sshd openssh-server) \
-    $(package_of zstd zstd)
+    $(package_of zstd zstd) $(package_of crontab cron)
 start_docker
 create_login
 build_images
