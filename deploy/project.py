@@ -83,11 +83,11 @@ def _files(directory: Path, prefix: str) -> Iterator[SourceFile]:
         mode = entry.lstat().st_mode
         if entry.name.startswith("."):
             continue
-        if not prefix and entry.name.endswith(".sql"):
+        if not prefix and entry.name.lower().endswith(".sql"):
             _require_migration(entry.name, mode)
         if stat.S_ISDIR(mode):
             yield from _files(entry, path + "/")
-        elif stat.S_ISREG(mode) and path.isprintable():
+        elif stat.S_ISREG(mode) and path.isprintable() and "\\" not in path:
             yield SourceFile(path, _content(entry))
 
 

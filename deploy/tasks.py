@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from invoke.collection import Collection
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from deploy.model.errors import DeployError, SettingsInvalid
+from deploy.model.errors import DeployError, SettingsInvalid, UsageError
 from deploy.report.console import Console
 
 if TYPE_CHECKING:
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
 
     from invoke.context import Context
 
+    from deploy.model.settings import Settings
     from deploy.server.target import Server
+
+VARIABLES = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("FABRIC_DEPLOY_")}
+"""Read here, and taken out of Invoke's sight: it would cast them to the type of fabric.yml's value, or fail with a traceback."""
 
 JSON = "Print one JSON document on stdout, and everything else on stderr."
 YES = "Answer yes to the question; needed where there is no terminal."
@@ -72,7 +77,7 @@ def deploy(  # noqa: PLR0913 - the contract's flags
 @task(
     auto_shortflags=False,
     help={
-        "backup": "A file name in backups/, latest, or pre_deploy (the newest of its kind).",
+        "backup": "A file name in backups/, latest, pre_deploy (the newest of its kind), or the path of a file here.",
         "dry_run": "Look at the real server, show the plan and change nothing.",
         "in_place": "Drop and restore everything in one transaction, which blocks clients but needs no right to create databases.",
         "yes": YES,
@@ -125,7 +130,7 @@ def undo(c: Context, *, yes: bool = False, json: bool = False) -> None:
                 break
         return [rollback_document(r) for r in results], results[-1].error
 
-    _tell(c, story, json=json)
+    _tell(c, story, json=json, changes=True)
 
 
 @task(auto_shortflags=False, help={"yes": YES})
@@ -141,7 +146,7 @@ def forget(c: Context, *, yes: bool = False) -> None:
             drop(server, console, assume_yes=yes)
         return [], None
 
-    _tell(c, story, json=False)
+    _tell(c, story, json=False, changes=True)
 
 
 @task(auto_shortflags=False, help={"json": JSON})
@@ -162,7 +167,7 @@ def backup(c: Context, *, json: bool = False) -> None:
                 break
         return [backup_result_document(r) for r in results], results[-1].error
 
-    _tell(c, story, json=json)
+    _tell(c, story, json=json, changes=True)
 
 
 @task(
@@ -196,7 +201,7 @@ def backups(c: Context, *, max_age: str = "", json: bool = False) -> None:
 @task(
     auto_shortflags=False,
     help={
-        "backup": "A file name in backups/, latest, or pre_deploy.",
+        "backup": "A file name in backups/, latest, pre_deploy, or the path of a file here.",
         "all": "Each of them, the oldest first.",
         "json": JSON,
     },
@@ -214,7 +219,99 @@ def verify(c: Context, *, backup: str = "", all: bool = False, json: bool = Fals
         error = next((r.error for r in results if r.error), None)
         return [backup_result_document(r) for r in results], error
 
+    _tell(c, story, json=json, changes=True)
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "at": "When, as a crontab has it: five fields, or @daily.",
+        "remove": "Take the line out of the crontab.",
+        "json": JSON,
+    },
+)
+def schedule(c: Context, *, at: str = "0 3 * * *", remove: bool = False, json: bool = False) -> None:
+    """Let the server's cron take a backup every night.
+
+    Example: fab -H prod schedule --at="30 2 * * *"
+    """
+    from deploy.commands.schedule import schedule as arrange  # noqa: PLC0415
+    from deploy.report.document import schedule_document  # noqa: PLC0415
+
+    def story(servers: list[Server], console: Console) -> tuple[list[Any], DeployError | None]:
+        results = []
+        for server in servers:
+            results.append(arrange(server, at, console, remove=remove))
+            console.schedule_result(results[-1])
+        return [schedule_document(r) for r in results], None
+
+    _tell(c, story, json=json, changes=True)
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "backup": "A file name in backups/, latest, or pre_deploy.",
+        "output": "The directory here that it goes into; the current one if left out.",
+        "json": JSON,
+    },
+)
+def fetch(c: Context, *, backup: str = "", output: str = ".", json: bool = False) -> None:
+    """Bring a backup here, its sum checked; run again after a lost connection, it goes on.
+
+    Example: fab -H prod fetch --backup=latest --output=backups
+    """
+    from deploy.commands.fetch import fetch as bring  # noqa: PLC0415
+    from deploy.report.document import fetch_document  # noqa: PLC0415
+
+    def story(servers: list[Server], console: Console) -> tuple[list[Any], DeployError | None]:
+        results = []
+        for server in servers:
+            results.append(bring(server, backup, output, console))
+            console.fetch_result(results[-1])
+            if results[-1].error:
+                break
+        return [fetch_document(r) for r in results], results[-1].error
+
     _tell(c, story, json=json)
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "table": "One table, as in SQL; all that have a primary key if left out.",
+        "format": "csv, or sql: INSERT … ON CONFLICT DO NOTHING.",
+        "output": "The directory here that the files go into; the current one if left out.",
+        "database": "A replaced database; the newest if left out. `status` lists them.",
+        "json": JSON,
+    },
+)
+def salvage(  # noqa: PLR0913 - a flag each
+    c: Context,
+    *,
+    table: str = "",
+    format: str = "csv",  # noqa: A002 - the flag's name
+    output: str = ".",
+    database: str = "",
+    json: bool = False,
+) -> None:
+    """Write the rows that a rollback took away: those that the replaced database has and the live one lacks.
+
+    Example: fab -H prod salvage --table=orders --format=sql
+    """
+    from deploy.commands.salvage import salvage as save  # noqa: PLC0415
+    from deploy.report.document import salvage_document  # noqa: PLC0415
+
+    def story(servers: list[Server], console: Console) -> tuple[list[Any], DeployError | None]:
+        results = []
+        for server in servers:
+            results.append(save(server, console, table=table, form=format, output=output, database=database))
+            console.salvage_result(results[-1])
+            if results[-1].error:
+                break
+        return [salvage_document(r) for r in results], results[-1].error
+
+    _tell(c, story, json=json, changes=True)
 
 
 @task(auto_shortflags=False, help={"json": JSON})
@@ -309,7 +406,7 @@ def cancel(c: Context) -> None:
             console.line(f"✅ {server.name}: the job has ended; `fab -H {server.name} follow` shows how")
         return [], None
 
-    _tell(c, story, json=False)
+    _tell(c, story, json=False, changes=True)
 
 
 @task(auto_shortflags=False)
@@ -325,7 +422,7 @@ def repair(c: Context) -> None:
             mend(server, console)
         return [], None
 
-    _tell(c, story, json=False)
+    _tell(c, story, json=False, changes=True)
 
 
 @task(auto_shortflags=False, help={"keep": "Leave the server running to play on, until Ctrl-C."})
@@ -346,48 +443,146 @@ def demo(_c: Context, *, keep: bool = False) -> None:
         raise Exit(code=130) from None
 
 
+@task(
+    auto_shortflags=False,
+    help={
+        "description": "What it does, in a few words; they may stand without quotes and without this flag.",
+        "renumber": "Give this file the next free number instead, if two branches took the same one.",
+    },
+)
+def new(c: Context, *, description: str = "", renumber: str = "") -> None:
+    """Write the next migration from a template.
+
+    Example: fab new add user preferences
+    """
+    from deploy.commands.new import new as write  # noqa: PLC0415
+    from deploy.commands.new import renumber as rename  # noqa: PLC0415
+
+    def story(settings: Settings, console: Console) -> tuple[list[Any], DeployError | None]:
+        if renumber:
+            old, path = rename(settings.migrations_dir, renumber)
+            console.line(f"✅ {old} is {path}")
+            console.line("   no server was asked: where it is applied already, it would be missing under its old name")
+        else:
+            console.line(f"✅ {write(settings.migrations_dir, description)}")
+        return [], None
+
+    _tell_here(c, story, json=False)
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "strict": "Exit with status 27 for warnings too.",
+        "base": "Look only at files that this git ref doesn't have, such as main.",
+        "format": "text, github (annotations) or sarif.",
+        "json": JSON,
+    },
+)
+def check(c: Context, *, strict: bool = False, base: str = "", format: str = "text", json: bool = False) -> None:  # noqa: A002 - the flag's name
+    """Read migrations/ offline, and say what would fail, block, destroy or not run twice.
+
+    Example: fab check --base=main
+    """
+    from deploy.commands.check import FORMATS  # noqa: PLC0415
+    from deploy.commands.check import check as look  # noqa: PLC0415
+    from deploy.report.findings import as_github, as_sarif, as_text, check_document  # noqa: PLC0415
+
+    def story(settings: Settings, console: Console) -> tuple[list[Any], DeployError | None]:
+        if format not in FORMATS:
+            raise UsageError(f"--format={format} is none that it knows", hint=f"Take one of {', '.join(FORMATS)}.")
+        result = look(settings.migrations_dir, base=base, strict=strict)
+        findings = result.checked.findings
+        if not json and format == "sarif":
+            Console(sys.stdout).line(as_sarif(findings))
+        elif not json and format == "github":
+            for line in as_github(findings):
+                console.line(line)
+        else:
+            for line in as_text(result.checked, result.texts):
+                console.line(line)
+        return [check_document(findings)], result.error
+
+    _tell_here(c, story, json=json, quiet=format == "sarif")
+
+
+def _tell_here(
+    c: Context,
+    story: Callable[[Settings, Console], tuple[list[Any], DeployError | None]],
+    *,
+    json: bool,
+    quiet: bool = False,
+) -> None:
+    """Tell a story that needs no server, only the settings of the environment that -H names; once, however many hosts there are."""
+    from deploy.model.settings import environment_of, settings_from  # noqa: PLC0415
+    from deploy.report.document import refusal_document  # noqa: PLC0415
+    from deploy.server.target import hosts_of  # noqa: PLC0415
+
+    console = Console(sys.stderr if json or quiet else sys.stdout)
+    try:
+        host = hosts_of(_typed_hosts(c))[0]
+        if host is not None and isinstance(c, Connection) and not _is_for(c, host):
+            return
+        section = _section(c)
+        documents, error = story(settings_from(section, VARIABLES, environment_of(host, section)), console)
+    except DeployError as refused:
+        documents, error = [refusal_document(refused, "local")], refused
+    if json:
+        Console(sys.stdout).line(jsonlib.dumps(documents[0], ensure_ascii=False, indent=2))
+    if error:
+        console.error(error, "local")
+        raise Exit(code=error.status)
+
+
 def _tell(
     c: Context,
     story: Callable[[list[Server], Console], tuple[list[Any], DeployError | None]],
     *,
     json: bool,
+    changes: bool = False,
 ) -> None:
     """Open every server that -H names, tell the story to all of them at once, and turn its end into an exit status.
 
     Fabric calls a task once for each host; a deploy has to see all of them before it touches the first. So the first call does
     the work, and the others have nothing left to do.
+
+    `changes` says that the command has no dry run: `fab -R` refuses it.
     """
     from deploy.report.document import refusal_document  # noqa: PLC0415
-    from deploy.server.target import hosts_of, open_server  # noqa: PLC0415
+    from deploy.server.target import Fleet, hosts_of, open_server  # noqa: PLC0415
 
     console = Console(sys.stderr if json else sys.stdout)
-    servers: list[Server] = []
-    name = "local"
+    servers = Fleet()
     try:
+        if changes and c.config.run.dry:
+            raise UsageError("fab -R changes nothing, and this command has nothing else to do", hint="Leave -R out.")
         hosts = hosts_of(_typed_hosts(c))
         if hosts[0] is not None and isinstance(c, Connection) and not _is_for(c, hosts[0]):
             return
         section = _section(c)
         for host in hosts:
-            name = host or "local"
-            servers.append(open_server(c, host, section, ssh_config_file=_ssh_config_file()))
+            servers.current = host or "local"
+            servers.append(open_server(c, host, section, variables=VARIABLES, ssh_config_file=_ssh_config_file()))
         documents, error = story(servers, console)
     except DeployError as refused:
-        documents, error = [refusal_document(refused, name)], refused
+        refused.host = refused.host or servers.current
+        documents, error = [refusal_document(refused, refused.host)], refused
     except KeyboardInterrupt:
+        name = servers.current
         console.line()
         console.line(
             f"▶ left; a job that was started goes on. Watch it with `fab -H {name} follow`, stop it with `fab -H {name} cancel`"
         )
         raise Exit(code=130) from None
     finally:
-        for server in servers:
-            server.shell.close()
+        # by index, which leaves `current` as it is
+        for number in range(len(servers)):
+            servers[number].shell.close()
     if json:
         document = documents[0] if len(documents) == 1 else {"hosts": documents}
         Console(sys.stdout).line(jsonlib.dumps(document, ensure_ascii=False, indent=2))
     if error:
-        console.error(error, name)
+        console.error(error, error.host or servers.current, one_of_many=len(servers) > 1)
         raise Exit(code=error.status)
 
 
@@ -425,6 +620,42 @@ def _ssh_config_file() -> str | None:
     return program.args["ssh-config"].value if hasattr(program, "core") else None
 
 
+def described(words: list[str]) -> list[str]:
+    """Take what stands behind `new` for its description, where fab would take the second word for another task."""
+    if words[:1] != ["new"]:
+        return words
+    flags: list[str] = []
+    description: list[str] = []
+    rest = iter(words[1:])
+    for word in rest:
+        if word in {"--renumber", "--description"}:
+            flags += [word, *[value for value in [next(rest, None)] if value is not None]]
+        else:
+            (flags if word.startswith("-") else description).append(word)
+    return ["new", *flags, *(["--description", " ".join(description)] if description else [])]
+
+
+if hasattr(program, "core"):
+    program.core.unparsed[:] = described(program.core.unparsed)  # fab has read its own flags, and not yet the tasks
+
 ns = Collection(
-    deploy, rollback, undo, forget, backup, backups, verify, status, history, doctor, follow, cancel, repair, demo
+    deploy,
+    rollback,
+    undo,
+    forget,
+    backup,
+    backups,
+    verify,
+    fetch,
+    salvage,
+    schedule,
+    status,
+    history,
+    doctor,
+    follow,
+    cancel,
+    repair,
+    new,
+    check,
+    demo,
 )

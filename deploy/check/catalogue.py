@@ -308,7 +308,11 @@ CATALOGUE: dict[str, Rule] = {
                 "With CASCADE the columns and indexes that use its types are gone too.",
                 "Drop what uses it by name first, and the extension without CASCADE.",
             ),
-            ("drop-database", "The whole database is gone; no transaction brings it back.", "Do it by hand, if at all."),
+            (
+                "drop-database",
+                "The whole database is gone; no transaction brings it back.",
+                "Do it by hand, if at all.",
+            ),
             (
                 "drop-owned",
                 "Every object of the role in this database is dropped.",

@@ -7,10 +7,15 @@ files can be judged without it.
 from __future__ import annotations
 
 import importlib
+import re
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-__all__ = ["Node", "SyntaxProblem", "Tree", "parse"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Node", "SyntaxProblem", "Tree", "complaint_of_plpgsql", "parse", "walk"]
 
 _postgast = importlib.import_module(
     "postgast"
@@ -46,6 +51,7 @@ class SyntaxProblem:
     offset: int
 
 
+@lru_cache(maxsize=128)  # the runner and the rules ask for the same statements
 def parse(sql: str) -> Tree | SyntaxProblem | None:
     """Return one statement's tree; None for one that is empty, or valid but too deep to analyse.
 
@@ -66,3 +72,35 @@ def parse(sql: str) -> Tree | SyntaxProblem | None:
     statement = statements[0].stmt
     kind = statement.WhichOneof("node")
     return Tree(kind, getattr(statement, kind))
+
+
+_TRUSTED = re.compile(r"syntax error|missing |unexpected |mismatched |unterminated ")
+
+
+def complaint_of_plpgsql(sql: str) -> str | None:
+    """Return why PL/pgSQL's grammar refuses the body of a CREATE FUNCTION or DO; None if it doesn't.
+
+    Source: postgast 0.2, tried. It gives no place. Only complaints about syntax can be trusted, since it knows neither the types nor the
+    variables of a trigger, for which it returns broken JSON as well.
+    """
+    try:
+        _postgast.parse_plpgsql(sql)
+    except _postgast.PgQueryError as error:
+        return str(error.message) if _TRUSTED.match(error.message) else None
+    except ValueError:
+        return None
+    return None
+
+
+def walk(node: Node) -> Iterator[tuple[str, Node]]:
+    """Give every node of an expression, from the top down, with its kind; a type's name is given too."""
+    kind = node.WhichOneof("node") if node.DESCRIPTOR.name == "Node" else None
+    if kind:
+        node = getattr(node, kind)
+        yield kind, node
+    elif node.DESCRIPTOR.name == "TypeName":
+        yield "type_name", node
+    for field, value in node.ListFields():
+        if field.message_type:
+            for child in [value] if hasattr(value, "ListFields") else value:
+                yield from walk(child)

@@ -174,7 +174,7 @@ _WHOLE_LINE_COMMANDS = frozenset({"", "!", "copy", "ef", "ev", "h", "help", "sf"
 _PIPE_COMMANDS = frozenset({"g", "gx", "o", "out", "w", "write"})
 _SENDING_COMMANDS = frozenset({"g", "gx", "gexec", "gset", "gdesc", "crosstabview", "watch"})
 
-_FROM_STDIN = rf"(?:[^'\"();]|{_QUOTED_IDENTIFIER}|\((?>(?:[^()\"]|{_QUOTED_IDENTIFIER})*)\))+?\bfrom(?>{_GAP}+)stdin(?![{_IDENTIFIER}])"
+_FROM_STDIN = rf"(?:[^'\"();]|{_QUOTED_IDENTIFIER}|\((?>(?:[^()\"]|{_QUOTED_IDENTIFIER})*)\))+?\bfrom(?>{_GAP}+)std(?:in|out)(?![{_IDENTIFIER}])"
 _COPY_FROM_STDIN = re.compile(rf"copy(?![{_IDENTIFIER}]){_FROM_STDIN}", re.DOTALL | re.IGNORECASE)
 _ARGUMENTS_FROM_STDIN = re.compile(_FROM_STDIN, re.DOTALL | re.IGNORECASE)
 _END_OF_DATA = re.compile(r"\n\\\.\r?(?:\n|\Z)")

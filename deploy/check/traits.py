@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from deploy.check.parser import Node, Tree
 
-__all__ = ["Demand", "Index", "Traits", "columns_of", "look_into", "name_of"]
+__all__ = ["Demand", "Index", "Traits", "columns_of", "definition_of", "demand_of", "look_into", "name_of", "option"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +113,14 @@ def _tree_of(statement: Statement) -> Tree | None:
     return None if isinstance(tree, SyntaxProblem) else tree
 
 
+def demand_of(tree: Tree) -> Demand | None:
+    """Return why a statement can't run in a transaction."""
+    return _DEMANDS.get(tree.kind, _no_demand)(tree.node)
+
+
 def _traits_of(tree: Tree, statement: Statement) -> Traits:
     node = tree.node
-    demand = _DEMANDS.get(tree.kind, _no_demand)(node)
+    demand = demand_of(tree)
     match tree.kind:
         case "index_stmt":
             return Traits(demand=demand, index=_index(node, statement))
@@ -164,7 +169,7 @@ def _drop(node: Node) -> Demand | None:
 
 
 def _reindex(node: Node) -> Demand | None:
-    if _option(node.params, "concurrently", default=False):
+    if option(node.params, "concurrently", default=False):
         return Demand("REINDEX CONCURRENTLY")
     kind = name_of(node, "kind").removeprefix("REINDEX_OBJECT_")
     return Demand(f"REINDEX {kind}") if kind in {"SCHEMA", "SYSTEM", "DATABASE"} else None
@@ -188,18 +193,18 @@ def _alter_database(node: Node) -> Demand | None:
 
 
 def _alter_table(node: Node) -> Demand | None:
-    detaches = any(_definition(command).partition_cmd.concurrent for command in node.cmds)
+    detaches = any(definition_of(command.alter_table_cmd).partition_cmd.concurrent for command in node.cmds)
     return Demand("DETACH PARTITION CONCURRENTLY") if detaches else None
 
 
 def _create_subscription(node: Node) -> Demand | None:
-    makes_slot = _option(node.options, "connect", default=True) and _option(node.options, "create_slot", default=True)
+    makes_slot = option(node.options, "connect", default=True) and option(node.options, "create_slot", default=True)
     return Demand("CREATE SUBSCRIPTION with a slot") if makes_slot else None
 
 
 def _alter_subscription(node: Node) -> Demand | None:
     kind = name_of(node, "kind")
-    refreshes = kind.endswith("_PUBLICATION") and _option(node.options, "refresh", default=True)
+    refreshes = kind.endswith("_PUBLICATION") and option(node.options, "refresh", default=True)
     return Demand("ALTER SUBSCRIPTION with refresh") if refreshes or "_REFRESH" in kind else None
 
 
@@ -244,8 +249,9 @@ def name_of(node: Node, field: str) -> str:
     return str(names[getattr(node, field)].name)
 
 
-def _definition(command: Node) -> Node:
-    return getattr(command.alter_table_cmd, "def")  # a keyword of Python, so there is no other way to say it
+def definition_of(node: Node) -> Node:
+    """Return the field `def`, a keyword of Python."""
+    return getattr(node, "def")
 
 
 def _plpgsql(node: Node) -> str:
@@ -254,7 +260,7 @@ def _plpgsql(node: Node) -> str:
     return skeleton(arguments["as"]) if arguments.get("language", "plpgsql") == "plpgsql" else ""
 
 
-def _option(options: Iterable[Node], name: str, *, default: bool) -> bool:
+def option(options: Iterable[Node], name: str, *, default: bool) -> bool:
     """Return what a truth value in a list of options says: `connect`, `connect = off` and `connect = 0` are all allowed."""
     given = [option.def_elem for option in options if option.def_elem.defname == name]
     if not given:

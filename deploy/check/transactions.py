@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deploy.check.directives import Directives, read_directives
-from deploy.check.traits import columns_of, look_into
 from deploy.check.splitter import is_placeholder, line_and_column, skeleton, split
+from deploy.check.traits import columns_of, look_into
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -162,11 +162,16 @@ class _Block:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A statement, what its parse tree says, and whether the file has a transaction open when it runs."""
+    """A statement, what its parse tree says, and which of the file's own transactions is open when it runs."""
 
     statement: Statement
     traits: Traits
-    in_block: bool
+    block: int | None
+
+    @property
+    def in_block(self) -> bool:
+        """Has the file a transaction of its own open here?"""
+        return self.block is not None
 
 
 class File:
@@ -176,12 +181,14 @@ class File:
         self.text = text
         self.script = split(text)
         self.directives = read_directives(text, self.script)
+        self.has_other_strings = "standard_conforming_strings" in text.lower()
         self.steps: list[Step] = []
         self.blocks: list[_Block] = []
         self.strays: list[tuple[Statement, str]] = []  # a BEGIN within a block, a COMMIT outside of one
         self.is_open = False
         for statement in self.script.statements:
-            self.steps.append(Step(statement, look_into(statement), self.is_open))
+            block = len(self.blocks) - 1 if self.is_open else None
+            self.steps.append(Step(statement, look_into(statement), block))
             if _CONTROL_WORD.match(statement.sql):
                 self.follow(statement, _words(statement))
 
@@ -210,8 +217,7 @@ class File:
 
     def wishes(self) -> Iterator[str]:
         if self.directives.no_transaction is not None:
-            offset = self.directives.no_transaction
-            yield self.at(offset, self.text[offset:].partition("\n")[0].strip())
+            yield self.at(self.directives.no_transaction, "-- deploy: no-transaction")
 
     def demands(self) -> Iterator[str]:
         for step in self.steps:
@@ -219,21 +225,27 @@ class File:
                 yield self.at(step.statement.start, f"{step.traits.demand.what} can't run in a transaction")
 
     def uses_of_new_enum_values(self) -> Iterator[str]:
-        """Find values that can't be used before they are committed, which they can if the file creates the type as well."""
+        for step, value, in_block in self.enum_uses():
+            if not in_block:
+                yield self.at(
+                    step.statement.start, f"{value!r} can't be used in the transaction that adds it to its type"
+                )
+
+    def enum_uses(self) -> Iterator[tuple[Step, str, bool]]:
+        """Find values that can't be used before they are committed, which they can if the file creates the type as well.
+
+        The truth value says whether both stand in one transaction of the file's own.
+        """
         created: set[str | None] = set()
-        added: dict[str, str] = {}
+        added: dict[str, tuple[str, int | None]] = {}
         for step in self.steps:
             if not step.traits.altered_enum:
-                used = [value for value, literal in added.items() if literal in step.statement.sql]
-                yield from (
-                    self.at(
-                        step.statement.start, f"{value!r} can't be used in the transaction that adds it to its type"
-                    )
-                    for value in used
-                )
+                for value, (literal, block) in added.items():
+                    if literal in step.statement.sql and block in {None, step.block}:
+                        yield step, value, block is not None
             created.add(step.traits.created_enum)
-            if step.traits.added_value and step.traits.altered_enum not in created and not step.in_block:
-                added[step.traits.added_value] = "'" + step.traits.added_value.replace("'", "''") + "'"
+            if step.traits.added_value and step.traits.altered_enum not in created:
+                added[step.traits.added_value] = ("'" + step.traits.added_value.replace("'", "''") + "'", step.block)
 
     def control_of_its_own(self) -> Iterator[str]:
         yield from (self.at(statement.start, what) for statement, what in self.strays)
@@ -269,11 +281,7 @@ class File:
 
     def what_never_ends(self) -> Iterator[Problem]:
         unterminated = self.script.unterminated
-        if (
-            unterminated
-            and unterminated.kind in _CERTAINLY_WRONG
-            and "standard_conforming_strings" not in self.text.lower()
-        ):
+        if unterminated and self.is_certainly_open():
             yield Problem("never-ends", unterminated.offset, f"the {unterminated.kind} that begins here never ends")
         elif self.is_open and not self.may_hide_control():
             yield Problem(
@@ -281,6 +289,14 @@ class File:
                 self.blocks[-1].begin.start,
                 "BEGIN without COMMIT: psql would roll all of it back and report success",
             )
+
+    def is_certainly_open(self) -> bool:
+        unterminated = self.script.unterminated
+        return unterminated is not None and unterminated.kind in _CERTAINLY_WRONG and not self.has_other_strings
+
+    def is_cut_off(self, statement: Statement) -> bool:
+        """Tell whether a statement goes to the end of the file because something in it never ends."""
+        return self.script.unterminated is not None and statement is self.script.statements[-1]
 
     def commands_that_leave(self) -> Iterator[Problem]:
         last = self.script.statements[-1].start if self.script.statements else 0
@@ -293,7 +309,9 @@ class File:
                 )
             if command.name in _QUIT_COMMANDS and command.start < last and not self.is_in_branch(command.start):
                 yield Problem(
-                    "quits-early", command.start, f"\\{command.name} ends the file here, so that what follows never runs"
+                    "quits-early",
+                    command.start,
+                    f"\\{command.name} ends the file here, so that what follows never runs",
                 )
 
     def demands_that_fail(self) -> Iterator[Problem]:

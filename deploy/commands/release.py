@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from deploy.commands.running import outcome_of, run_job
 from deploy.job.build import Setting
+from deploy.job.by_hand import by_hand_files, is_outdated
 from deploy.job.compile import compile_release
 from deploy.model.errors import DeployError, JobDied, OutcomeUnknown
 from deploy.plan.fitness import require_primary, require_workplace
@@ -53,8 +54,8 @@ def release(servers: Sequence[Server], wish: Wish, console: Console, *, dry_run:
     Raises:
         DeployError: something was found wrong before any server was touched.
     """
-    planned = [_plan(server, wish, dry_run=dry_run) for server in servers]
     who = author(servers[0].settings.migrations_dir)
+    planned = [_plan(server, wish, who, dry_run=dry_run) for server in servers]
     results: list[ReleaseResult] = []
     for item in planned:
         console.release_plan(item.server.name, item.plan, item.seen, dry_run=dry_run)
@@ -75,7 +76,7 @@ def directory_sum(sources: Sources) -> str:
     return sha256(lines).hexdigest()
 
 
-def _plan(server: Server, wish: Wish, *, dry_run: bool) -> _Planned:
+def _plan(server: Server, wish: Wish, who: Author, *, dry_run: bool) -> _Planned:
     sources = read_sources(server.settings.migrations_dir)
     seen = server.observe()
     if dry_run:
@@ -85,7 +86,9 @@ def _plan(server: Server, wish: Wish, *, dry_run: bool) -> _Planned:
     ours = directory_sum(sources)
     if server.holds_sources:
         seen = replace(seen, migrations_sum=ours)
-    return _Planned(server, seen, sources, plan_release(sources.migrations, ours, seen, server.settings, wish))
+    plan = plan_release(sources.migrations, ours, seen, server.settings, wish)
+    scripts = by_hand_files(server.settings, server.remote_dir, who.version)
+    return _Planned(server, seen, sources, replace(plan, install=is_outdated(seen, scripts)))
 
 
 def _run(item: _Planned, who: Author, console: Console) -> ReleaseResult:

@@ -9,12 +9,13 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from deploy.check.transactions import Way
-from deploy.job.build import BEGIN, Build, add_file
+from deploy.job.build import BEGIN, TAR_FORMAT, Build, add_file
+from deploy.job.by_hand import INSTALL, by_hand_files
 from deploy.job.scripts import APPLY_KEY, sql
 from deploy.model.job import Job, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from deploy.job.build import Setting
     from deploy.plan.release import Pending, ReleasePlan
@@ -48,6 +49,9 @@ def compile_release(plan: ReleasePlan, at: Setting, files: Sequence[SourceFile])
     if plan.upload:
         build.add({f"migrations/{f.path}": f.content for f in files})
         steps.append(Step("install migrations", ("install_migrations",)))
+    if plan.install:
+        build.add(by_hand_files(at.settings, at.remote_dir, at.author.version))
+        steps.append(INSTALL)
     if plan.pending or plan.baseline:
         build.add({"run.tar": _run_tar(plan, build.job_id, build.mark, at)})
         steps.append(Step("apply", ("apply_migrations", at.settings.database, str(len(plan.pending)))))
@@ -66,7 +70,10 @@ def compile_release(plan: ReleasePlan, at: Setting, files: Sequence[SourceFile])
         migration_json=json.dumps(plan.last_applied),
         apply_options=_apply_options(at),
         lock_tries=LOCK_TRIES,
-        watch_s=_watch_interval_s(at.settings.lock_timeout_ms),
+        watch_s=min(
+            _watch_interval_s(at.settings.lock_timeout_ms if own is None else own)
+            for own in (None, *(p.reading.directives.lock_timeout_ms for p in plan.pending))
+        ),
     )
 
 
@@ -77,11 +84,13 @@ def _watch_interval_s(lock_timeout_ms: int) -> float:
 
 def _apply_options(at: Setting) -> str:
     """Render the settings of the session that applies, to which RESET ALL goes back."""
-    options = {
+    options: dict[str, object] = {
         "lock_timeout": at.settings.lock_timeout_ms,
         "statement_timeout": at.settings.statement_timeout_ms,
         "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_MS,
     }
+    if at.database and at.database.superuser:
+        options["lc_messages"] = "C"  # the words by which a lost lock is told from an error
     if at.database and at.database.major >= 14:  # noqa: PLR2004 - the version that brought it
         options["client_connection_check_interval"] = 1000
     return " ".join(f"-c {name}={value}" for name, value in options.items())
@@ -96,7 +105,7 @@ def _run_tar(plan: ReleasePlan, job_id: str, mark: str, at: Setting) -> bytes:
         f"{sha256(content).hexdigest()}  {path}\n" for path, content in files.items()
     ).encode()
     packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+    with tarfile.open(fileobj=packed, mode="w", format=TAR_FORMAT, encoding="utf-8") as tar:
         for path, content in files.items():
             add_file(tar, path, content, mode=0o644)
     return packed.getvalue()
@@ -150,6 +159,7 @@ def _drive(pending: Pending, head: str, mark: str) -> str:
         _variables(variables),
         _warn(mark, {"event": "migration", "name": name}),
         f"\\i '@DIR@/sql/begin_{way}.sql'\n",
+        *_timeouts(pending, "SET" if outside else "SET LOCAL"),
         f"\\i '@DIR@/migrations/{name}'\n",
         stop,
         head + _variables(variables | {"deploy_invalid": None}) if pending.reading.variables else "",
@@ -161,13 +171,22 @@ def _drive(pending: Pending, head: str, mark: str) -> str:
     return "".join(lines)
 
 
+def _timeouts(pending: Pending, how: str) -> Iterator[str]:
+    """Write what the file's directives ask for; what finishes a file resets it."""
+    for name in ("lock_timeout", "statement_timeout"):
+        ms = getattr(pending.reading.directives, f"{name}_ms")
+        if ms is not None:
+            yield f"{how} {name} = {ms};\n"
+
+
 def _variables(values: Mapping[str, object]) -> str:
     return "".join(f"\\set {name} {_psql_quote(str(value))}\n" for name, value in values.items() if value is not None)
 
 
 def _psql_quote(text: str) -> str:
-    """Quote an argument of a psql meta-command: C escapes work in there, and a quote is doubled."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+    """Quote an argument of a psql meta-command, which ends with its line: C escapes work in there, and a quote is doubled."""
+    escaped = text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+    return "'" + escaped.replace("'", "''") + "'"
 
 
 def _warn(mark: str, event: Mapping[str, object]) -> str:

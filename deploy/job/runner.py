@@ -10,7 +10,7 @@ import time
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol
 
-from deploy.job.build import add_file
+from deploy.job.build import TAR_FORMAT, add_file
 from deploy.job.scripts import assignments, script
 from deploy.model.errors import ConnectionLost, DeployError, OutcomeUnknown, ServerTalksNonsense
 from deploy.model.event import ConnectionDropped, ConnectionRestored, Event, ServerSaid, event_from
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 NOT_STARTED = 3
 NO_SUCH_JOB = 4
+
+MOST_STALLS = 5
+"""How often following may end without a word, one second later each time, before the outcome counts as unknown."""
 
 COME_BACK_FOR_S = 60.0
 """How long a lost connection is tried again before the outcome counts as unknown."""
@@ -64,7 +67,7 @@ def pack(job: Job) -> bytes:
     packed = io.BytesIO()
     with (
         gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=1, mtime=0) as zipped,
-        tarfile.open(fileobj=zipped, mode="w") as tar,
+        tarfile.open(fileobj=zipped, mode="w", format=TAR_FORMAT, encoding="utf-8") as tar,
     ):
         for path, content in job.files.items():
             add_file(tar, path, content, mode=0o600)
@@ -76,7 +79,9 @@ def _follow_argv(directory: str, offset: int) -> Sequence[str]:
 
 
 def _follow(shell: Shell, argv: Sequence[str], stdin: bytes, log: LogReader, directory: str) -> Iterator[Event]:
+    stalls = 0
     while True:
+        before = log.offset
         try:
             with shell.stream(argv, stdin=stdin) as stream:
                 for chunk in stream:
@@ -90,7 +95,7 @@ def _follow(shell: Shell, argv: Sequence[str], stdin: bytes, log: LogReader, dir
         if stream.status in (0, NOT_STARTED):
             yield from log.rest()
             return
-        if stream.status == NO_SUCH_JOB:
+        if stream.status == NO_SUCH_JOB and log.offset == 0:
             raise ConnectionLost(
                 "the connection broke before the job was started: nothing was changed",
                 hint="Run the command again.",
@@ -101,6 +106,13 @@ def _follow(shell: Shell, argv: Sequence[str], stdin: bytes, log: LogReader, dir
                 f"the job could not be started: {printable(said[-1]) if said else f'status {stream.status}'}",
                 hint="`fab -H … doctor` looks at what the server lacks.",
             )
+        stalls = 0 if log.offset > before else stalls + 1
+        if stalls > MOST_STALLS:
+            raise OutcomeUnknown(
+                f"the job's log can't be read any more (status {stream.status}): the job may go on",
+                hint=f"See where the database stands: fab -H {shell.name} status",
+            )
+        time.sleep(stalls)
         argv, stdin = _follow_argv(directory, log.offset), b""
 
 

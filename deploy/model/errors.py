@@ -14,9 +14,13 @@ class DeployError(Exception):
         message: what happened.
         hint: what to do about it.
         details: further lines that are shown between the two, as given (a psql error with its caret, a list of candidates).
+
+    Attributes:
+        host: which of several servers it is about, as -H names it; None until somebody says so.
     """
 
     status = 1
+    host: str | None = None
 
     def __init__(self, message: str, *, hint: str, details: tuple[str, ...] = ()) -> None:
         super().__init__(message)
@@ -170,6 +174,12 @@ class DatabaseRightsLacking(DeployError):
     """The database user may not do what the command needs."""
 
     status = 37
+
+
+class ExtensionLacking(DeployError):
+    """The server doesn't offer an extension that a pending migration requires."""
+
+    status = 38
 
 
 # 40s: backups

@@ -40,7 +40,7 @@ class Replaced:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """The live database. `version` as server_version_num (150020), `bytes` its size on disk."""
+    """The live database. `version` as server_version_num (150020), `bytes` its size on disk, `extensions` those that could be made."""
 
     name: str
     version: int
@@ -60,6 +60,7 @@ class Database:
     replaced: tuple[Replaced, ...]
     scratch: tuple[str, ...]
     locked_by: str | None
+    extensions: tuple[str, ...] = ()
 
     @property
     def major(self) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from deploy.check.transactions import Reading, Way, read_script
 from deploy.model.errors import (
+    ExtensionLacking,
     MigrationDuplicate,
     MigrationEdited,
     MigrationInvalid,
@@ -75,7 +76,7 @@ class ReleasePlan:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How the files and the ledger compare; each field in number order."""
+    """How the files and the ledger compare; each field in number order. A repeatable file that was edited is applied and pending."""
 
     applied: tuple[str, ...]
     pending: tuple[Migration, ...]
@@ -91,14 +92,17 @@ def compare(found: Sequence[Migration], ledger: Ledger) -> Standing:
     applied = {row.name: row for row in ledger.applied}
     here = {m.name for m in found}
     highest = max((row.number for row in ledger.applied), default=-1)
-    pending = tuple(m for m in found if m.name not in applied)
+    edited = [m for m in found if m.name in applied and applied[m.name].sha256 != m.sha256]
+    again = {m.name for m in edited if is_repeatable(m)}
+    pending = tuple(m for m in found if m.name not in applied or m.name in again)
+    started = {row.name for row in ledger.unfinished}
     numbers = sorted({m.number for m in found} | {row.number for row in ledger.applied})
     return Standing(
         applied=tuple(sorted(applied, key=lambda name: applied[name].number)),
         pending=pending,
-        changed=tuple(m.name for m in found if m.name in applied and applied[m.name].sha256 != m.sha256),
+        changed=tuple(m.name for m in edited if m.name not in again),
         missing=tuple(sorted((name for name in applied if name not in here), key=lambda name: applied[name].number)),
-        late=tuple(m for m in pending if m.number < highest and m.name not in {row.name for row in ledger.unfinished}),
+        late=tuple(m for m in pending if m.number < highest and m.name not in started | again),
         unfinished=tuple(row.name for row in sorted(ledger.unfinished, key=lambda row: row.number)),
         gaps=tuple(
             missing
@@ -107,6 +111,12 @@ def compare(found: Sequence[Migration], ledger: Ledger) -> Standing:
             for missing in range(before + 1, after)
         ),
     )
+
+
+def is_repeatable(migration: Migration) -> bool:
+    """Tell whether a file asks to be run again whenever its text changes."""
+    text = migration.content.decode(errors="replace")
+    return "repeatable" in text and read_script(text).directives.repeatable
 
 
 def plan_release(
@@ -134,6 +144,7 @@ def plan_release(
     chosen = _chosen(found, standing, baseline, reapplied, wish)
     refuse_late(standing, baseline, chosen, allowed=wish.allow_late)
     pending = tuple(read_pending(m) for m in chosen)
+    require_extensions(pending, seen)
     backup = None
     if pending or baseline or wish.always_backup:
         require_format(seen, settings)
@@ -150,6 +161,22 @@ def plan_release(
         last_applied=ledger.last,
         ledger_fingerprint=ledger.fingerprint,
     )
+
+
+def require_extensions(pending: Sequence[Pending], seen: Observation) -> None:
+    """A file may say which extensions it builds on.
+
+    Raises:
+        ExtensionLacking: the server doesn't offer one; names it and the file.
+    """
+    offered = seen.database.extensions if seen.database else ()
+    for each in pending:
+        for extension in each.reading.directives.requires_extensions:
+            if offered and extension not in offered:
+                raise ExtensionLacking(
+                    f"{each.migration.name} requires the extension {extension}, which the server doesn't have",
+                    hint="Install its package where PostgreSQL runs, or take an image that has it.",
+                )
 
 
 def refuse_duplicates(found: Sequence[Migration]) -> None:
@@ -230,18 +257,18 @@ def read_pending(migration: Migration) -> Pending:
         reading = read_script(text)
     except UnicodeDecodeError as error:
         encoding = "latin-1"  # every byte stands for itself, and comes back as it was
-        reading = read_script(migration.content.decode(encoding))
+        text = migration.content.decode(encoding)
+        reading = read_script(text)
         if not reading.has_client_encoding:
             line = migration.content[: error.start].count(b"\n") + 1
             raise MigrationUnreadable(
                 f"{migration.name} isn't UTF-8 in line {line}",
                 hint="Save it as UTF-8, or begin it with \\encoding and what it is in, such as WIN1251.",
             ) from None
-    if reading.problems:
-        problem = reading.problems[0]
-        raise MigrationInvalid(
-            f"{migration.name}:{problem.line}:{problem.column}: {problem.message}", hint=problem.hint
-        )
+    from deploy.check.files import errors_of  # noqa: PLC0415 - loading the grammar costs a tenth of a second
+
+    for found in errors_of(migration.name, text):
+        raise MigrationInvalid(f"{found.file}:{found.line}:{found.column}: {found.message}", hint=found.rewrite)
     return Pending(migration, reading, reading.execution_text.encode(encoding))
 
 
@@ -249,7 +276,7 @@ def _baseline(found: Sequence[Migration], standing: Standing, wish: Wish) -> tup
     if not wish.baseline:
         return ()
     last = _numbered(found, wish.baseline, "--baseline")
-    return tuple(m for m in standing.pending if m.number <= last.number)
+    return tuple(m for m in standing.pending if m.number <= last.number and m.name not in standing.applied)
 
 
 def _chosen(
@@ -262,6 +289,8 @@ def _chosen(
     wanted = {m.name for m in standing.pending} - {m.name for m in baseline}
     if reapplied:
         wanted.add(reapplied.name)
+    if wish.only and wish.reapply and wish.only != wish.reapply:
+        raise UsageError("--only and --reapply name different migrations", hint="Give one of the two.")
     if wish.only:
         only = _numbered(found, wish.only, "--only")
         if only.name not in wanted and only.name in standing.applied:
@@ -290,6 +319,11 @@ def _warnings(standing: Standing, baseline: Sequence[Migration], pending: Sequen
     chosen = [p.migration for p in pending]
     warnings += [
         f"{m.name} was started but not finished; it is run again" for m in chosen if m.name in standing.unfinished
+    ]
+    warnings += [
+        f"{p.migration.name} is repeatable and was edited; it is run again"
+        for p in pending
+        if p.reading.directives.repeatable and p.migration.name in standing.applied
     ]
     if wish.only and chosen:
         left = [m.name for m in standing.pending if m.number < chosen[0].number and m not in baseline]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,14 +82,26 @@ def hosts_of(typed: str | None) -> tuple[str | None, ...]:
 
 
 def open_server(
-    c: fabric.Connection, host: str | None, section: Mapping[str, Any], *, ssh_config_file: str | None
+    c: fabric.Connection,
+    host: str | None,
+    section: Mapping[str, Any],
+    *,
+    variables: Mapping[str, str],
+    ssh_config_file: str | None,
 ) -> Server:
     """Connect to a server, or make this machine one.
+
+    Args:
+        c: fab's own connection or context.
+        host: what stands behind -H, None for this machine.
+        section: the `deploy` section of fabric.yml.
+        variables: the FABRIC_DEPLOY_* of the environment, raw.
+        ssh_config_file: what was given by -S.
 
     Raises:
         SettingsInvalid, and all of the 60s.
     """
-    settings = settings_from(section, os.environ, environment_of(host, section))
+    settings = settings_from(section, variables, environment_of(host, section))
     if host is None:
         return Server(None, LocalShell(), settings, str(Path(settings.remote_dir).resolve()))
     from deploy.server.remote import open_remote  # noqa: PLC0415 - paramiko is slow to import, and not needed here

@@ -392,7 +392,7 @@ class TestADisk:
             )
             write_work(site, 1, 2)
             done = site.fab("deploy", check=44)
-            assert "nothing was applied" in done.stdout
+            assert "nothing was changed" in done.stdout
             assert "disk is full" in done.stdout, "it was not the plan that saw it, but pg_dump that ran into it"
             assert done_in_the_database(site) == set()
             assert not [path for path in site.remote_files() if path.startswith("backups/")]

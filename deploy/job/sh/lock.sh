@@ -7,11 +7,12 @@ hold_database() {
   mkfifo "$job/hold" || fail directory "can't make a fifo in $job"
   query "$database" -v ledger_schema="$ledger_schema" -v lock_key="$lock_key" -v apply_key="$apply_key" \
     <"$job/hold" >"$job/held" 2>"$job/hold.err" &
+  hold_pid=$!
   exec 7>"$job/hold"
   cat "$job/sql/hold.sql" "$job/sql/written.sql" >&7
   waited=0
   until grep -q '^written ' "$job/held"; do
-    if ! kill -0 $! 2>/dev/null || [ "$waited" -ge 600 ]; then fail database "$(tail -n 2 "$job/hold.err")"; fi
+    if ! kill -0 "$hold_pid" 2>/dev/null || [ "$waited" -ge 600 ]; then fail database "$(tail -n 2 "$job/hold.err")"; fi
     waited=$((waited + 1))
     sleep 0.05
   done
@@ -21,4 +22,15 @@ hold_database() {
   if [ "$1" != any ] && [ "$ledger" != "$1" ]; then fail ledger_changed; fi
 }
 
-release_database() { exec 7>&-; }
+# release_database: the session ends before anybody can be told that the job is over
+release_database() {
+  if [ -n "${hold_pid-}" ]; then
+    exec 7>&-
+    tries=0
+    while kill -0 "$hold_pid" 2>/dev/null && [ "$tries" -lt 40 ]; do
+      tries=$((tries + 1))
+      sleep 0.05
+    done
+    hold_pid=
+  fi
+}

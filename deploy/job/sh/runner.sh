@@ -70,6 +70,7 @@ end_job() {
   # another name: cancel goes on ending the job's sessions, and must not end those that clean up
   application="deploy:$job_id:end"
   for action in $at_end; do "$action" || true; done
+  release_database
   if [ "$exit_status" -ne 0 ] && [ -e "$job/cancel" ]; then outcome=cancelled; fi
   seconds=$(($(date +%s) - started_s))
   audit "\"event\":\"finished\",\"outcome\":\"$outcome\",\"reason\":\"$failed_reason\",\"seconds\":$seconds${ended_json:+,$ended_json}" ||

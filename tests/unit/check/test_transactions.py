@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.check.transactions import Problem, Reading, Way, read_script
+from deploy.check.splitter import line_and_column
+from deploy.check.transactions import File, Problem, Reading, Way, read_script
 
 
 def reason_of(text: str) -> str | None:
@@ -16,8 +17,12 @@ def reason_of(text: str) -> str | None:
     return reading.reason
 
 
+def problems_of(text: str) -> list[Problem]:
+    return list(File(text).problems())
+
+
 def the_problem_of(text: str) -> Problem:
-    (problem,) = read_script(text).problems
+    (problem,) = problems_of(text)
     return problem
 
 
@@ -52,7 +57,7 @@ class TestAFile:
             "BEGIN",
             text,
         )
-        assert reading.problems == ()
+        assert problems_of(text) == []
 
     def test_loses_its_byte_order_mark(self) -> None:
         assert read_script("\ufeffselect 1;").execution_text == "select 1;"
@@ -107,14 +112,15 @@ class TestAStatementThatCannotRunInATransaction:
 
     def test_is_a_problem_within_the_transaction_of_the_file(self) -> None:
         assert the_problem_of("begin;\n  drop index concurrently i;\ncommit;") == Problem(
-            line=2,
-            column=3,
+            id="fails-in-transaction",
+            offset=9,
             message="DROP INDEX CONCURRENTLY can't run in a transaction, and stands within the file's own",
-            hint="Give it a file of its own, without BEGIN and COMMIT.",
         )
 
     def test_is_a_problem_in_one_query_with_others(self) -> None:
-        assert the_problem_of("select 1\\; vacuum;").message == "VACUUM can't run in one query with other statements"
+        assert the_problem_of("select 1\\; vacuum;").message == (
+            "VACUUM can't run in one query with other statements, which `\\;` makes of them"
+        )
 
     @pytest.mark.parametrize(
         "text",
@@ -126,7 +132,7 @@ class TestAStatementThatCannotRunInATransaction:
         ],
     )
     def test_is_no_problem_where_it_may_work(self, text: str) -> None:
-        assert read_script(text).problems == ()
+        assert problems_of(text) == []
 
 
 class TestANewEnumValue:
@@ -162,7 +168,7 @@ class TestAFileWithOneTransactionOfItsOwn:
         reading = read_script(text)
         assert reading.way is Way.OWN_BLOCK
         assert reading.execution_text == "-- x\n          \r\n    ;\ncreate table a (b int);\n      ;\n"
-        assert reading.problems == ()
+        assert problems_of(text) == []
 
     @pytest.mark.parametrize(
         ("begin", "ours"),
@@ -198,7 +204,7 @@ class TestAFileWithOneTransactionOfItsOwn:
     )
     def test_may_have_things_around_it_that_do_the_same_inside(self, text: str) -> None:
         reading = read_script(text)
-        assert (reading.way, reading.problems) == (Way.OWN_BLOCK, ())
+        assert (reading.way, problems_of(text)) == (Way.OWN_BLOCK, [])
         assert len(reading.execution_text) == len(text)
 
     @pytest.mark.parametrize(
@@ -275,18 +281,18 @@ class TestAProblem:
         ],
     )
     def test_is_not_what_psql_and_the_server_put_up_with(self, text: str) -> None:
-        assert read_script(text).problems == ()
+        assert problems_of(text) == []
 
     def test_is_a_begin_without_commit(self) -> None:
         problem = the_problem_of("select 1;\n begin; select 2;")
-        assert (problem.line, problem.column) == (2, 2)
+        assert problem.offset == 11
         assert problem.message == "BEGIN without COMMIT: psql would roll all of it back and report success"
 
     @pytest.mark.parametrize(
         "text", ["begin; select 'commit' \\gexec\n", "begin; \\ir commit.sql\n", "begin; :commit;"]
     )
     def test_is_not_a_begin_whose_commit_may_be_elsewhere(self, text: str) -> None:
-        assert read_script(text).problems == ()
+        assert problems_of(text) == []
 
     @pytest.mark.parametrize("command", ["\\c", "\\connect other"])
     def test_is_a_command_that_leaves_the_session(self, command: str) -> None:
@@ -305,11 +311,12 @@ class TestAProblem:
 
     @pytest.mark.parametrize("text", ["select 1; \\q\n-- end", "\\q", "\\if :done\n\\q\n\\c x\n\\endif\nselect 1;"])
     def test_is_not_a_command_that_loses_nothing_or_stands_in_a_branch(self, text: str) -> None:
-        assert read_script(text).problems == ()
+        assert problems_of(text) == []
 
-    def test_comes_after_those_that_stand_before_it(self) -> None:
-        problems = read_script("\\c x\nselect 1; \\q\n\\c y\nselect 'x").problems
-        assert [(p.line, p.column) for p in problems] == [(1, 1), (2, 11), (3, 1), (4, 8)]
+    def test_is_told_where_it_stands(self) -> None:
+        text = "\\c x\nselect 1; \\q\n\\c y\nselect 'x"
+        places = sorted(line_and_column(text, problem.offset) for problem in problems_of(text))
+        assert places == [(1, 1), (2, 11), (3, 1), (4, 8)]
 
 
 class TestAnIndex:

@@ -14,7 +14,9 @@ VIEW = a_migration(2, name="view", text=REPEATABLE)
 EDITED = a_migration(2, name="view", text=REPEATABLE.replace("1", "2"))
 
 
-def plan(*found: object, applied: tuple[object, ...] = (), extensions: tuple[str, ...] = (), **wish: str) -> ReleasePlan:
+def plan(
+    *found: object, applied: tuple[object, ...] = (), extensions: tuple[str, ...] = (), **wish: str
+) -> ReleasePlan:
     seen = an_observation(ledger=ledger_of(*applied), database=a_database(extensions=extensions))  # type: ignore[arg-type]  # migrations
     return plan_release(found, "sum", seen, some_settings(), Wish(**wish))  # type: ignore[arg-type]  # migrations and flags
 

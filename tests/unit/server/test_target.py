@@ -44,7 +44,7 @@ class TestTheHosts:
 
 class TestThisMachine:
     def open(self, section: dict[str, Any]) -> Server:
-        return open_server(NO_CONNECTION, None, section, ssh_config_file=None)
+        return open_server(NO_CONNECTION, None, section, variables={}, ssh_config_file=None)
 
     def test_is_opened_without_a_connection(self, tmp_path: Path) -> None:
         server = self.open({"remote_dir": str(tmp_path)})

@@ -1,0 +1,3 @@
+-- expect: breaks-atomicity@3:1
+ALTER TABLE t ADD COLUMN IF NOT EXISTS a int;
+CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON t (a);

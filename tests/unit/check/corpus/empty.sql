@@ -1,0 +1,2 @@
+-- expect: empty-file@1:1
+-- nothing in here

@@ -1,0 +1,2 @@
+-- expect: never-ends@2:4
+DO $body$ BEGIN NULL; END $bdy$;

@@ -1,0 +1,3 @@
+-- expect: begin-without-commit@2:1
+BEGIN;
+CREATE TABLE IF NOT EXISTS t (id int);

@@ -1,0 +1,3 @@
+-- expect: new-enum-value-used@3:1
+ALTER TYPE e ADD VALUE IF NOT EXISTS 'x';
+INSERT INTO t VALUES ('x') ON CONFLICT DO NOTHING;

@@ -1,0 +1,5 @@
+-- expect: new-enum-value-used@4:1
+BEGIN;
+ALTER TYPE e ADD VALUE IF NOT EXISTS 'x';
+INSERT INTO t VALUES ('x') ON CONFLICT DO NOTHING;
+COMMIT;
