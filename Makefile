@@ -18,13 +18,13 @@ demo: $(demo_venv)/stamp ## Show the whole story on a throw-away server on this 
 
 test: lint server ## Run everything: lint, unit tests, journeys against real servers
 	@echo "test: unit and journeys"
-	@$(bin)/python -m pytest
+	@$(bin)/python -m pytest -q -n 2 --dist worksteal
 
 unit: $(venv)/stamp ## Run the unit tests alone (seconds, no server)
 	@$(bin)/python -m pytest tests/unit
 
 journeys: server ## Run the journeys alone
-	@$(bin)/python -m pytest tests/journeys
+	@$(bin)/python -m pytest -q -n 2 --dist worksteal tests/journeys
 
 server: $(venv)/stamp ## Make this machine fit for the journeys (root or sudo, once)
 	@PYTHON=$(bin)/python tests/install.sh
