@@ -26,7 +26,7 @@ fail() {
 }
 
 refuse_if_cancelled() {
-  if [ -e "$job/cancel" ]; then fail cancelled; fi
+  if [ -e "$job/cancel" ] && [ -z "${too_late_to_cancel-}" ]; then fail cancelled; fi
 }
 
 # step NAME COMMAND...: one thing that the operator sees

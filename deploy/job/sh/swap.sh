@@ -62,8 +62,7 @@ swap() {
   if [ "$swap_status" -ne 0 ]; then settle_swap || fail outcome_unknown "the database doesn't answer"; fi
   if [ "$(live_oid)" = "$side_oid" ]; then
     swapped=yes
-    # shellcheck disable=SC2317 # called by the steps that follow: it is too late to cancel
-    refuse_if_cancelled() { :; }
+    too_late_to_cancel=yes
     ended_json="${ended_json:+$ended_json,}\"replaced_database\":\"$(json "$replaced")\",\"pending_again\":[$pending_again],\"outage_ms\":$(
       awk '$1 == "outage_ms" {print $2; n = 1} END {if (!n) print "null"}' "$job/swapped"
     )"
