@@ -563,7 +563,7 @@ class Rules:
 
     def do(self, node: Node, unit: Unit) -> None:
         arguments = {each.def_elem.defname: each.def_elem.arg.string.sval for each in node.args}
-        body = arguments["as"]
+        body = arguments.get("as", "")
         if arguments.get("language", "plpgsql") != "plpgsql" or is_placeholder(body):
             self.not_analysed += 1
             return

@@ -257,7 +257,7 @@ def definition_of(node: Node) -> Node:
 def _plpgsql(node: Node) -> str:
     """Return the words of a DO block's body, without its strings and comments; none if it is in another language."""
     arguments = {argument.def_elem.defname: argument.def_elem.arg.string.sval for argument in node.args}
-    return skeleton(arguments["as"]) if arguments.get("language", "plpgsql") == "plpgsql" else ""
+    return skeleton(arguments.get("as", "")) if arguments.get("language", "plpgsql") == "plpgsql" else ""
 
 
 def option(options: Iterable[Node], name: str, *, default: bool) -> bool:

@@ -159,6 +159,7 @@ class TestStatements:
             ("create or replace function f() returns int language plpython3u as 'nonsense (';", []),
             ("do language plpython3u $$ nonsense ( $$;", []),
             ("do :'body';", []),
+            ("do language plpgsql; do language commit;", []),
             ("create schema s create table t (a int) create view v as select 1;\ncreate index if not exists i on s.t (a);", ["create-schema-not-idempotent"]),
             ("drop table if exists a; create table a (b int); insert into a values (1); create index on a (b);", ["drop-table"]),
             ("drop schema if exists s cascade; create table s.t (a int);", ["drop-schema"]),
