@@ -23,5 +23,5 @@ restrict == "no" && /^\\(un)?restrict / { next }
 # behind \connect come the same settings as at the dump's beginning
 of_database && !/^(SET |SELECT pg_catalog\.set_config)/ { next }
 joined == "yes" && of_blobs && /^(BEGIN|COMMIT);$/ { next }
-!begun && /^(DROP|ALTER) / { next }
+!begun && /^(DROP |ALTER |SELECT pg_catalog\.lo_unlink)/ { next }
 { print }

@@ -39,7 +39,7 @@ data && /^COPY / {
 }
 / NOT VALID;$/ { unvalidated++ }
 /^CREATE SCHEMA public;$/ { print "creates", "public" }
-!begun && /^(DROP|ALTER) / { cleans = 1 }
+!begun && /^(DROP |ALTER |SELECT pg_catalog\.lo_unlink)/ { cleans = 1 }
 /^-- Dumped from database version / { print "server", $6; next }
 /^-- Dumped by pg_dump version / { print "dumper", $6; next }
 /^-- PostgreSQL database cluster dump/ { print "cluster"; next }
