@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import shlex
+import re
 import signal
 import subprocess
 import threading
@@ -885,7 +886,7 @@ class TestASwapThatIsCutOff:
             site.fab("deploy", check=34)
             site.fab("repair", check=0)
             assert not leftovers(site)
-            assert whole(site) == shop.after
+            assert but_for_sequences(whole(site)) == but_for_sequences(shop.after)
             site.fab("rollback", "--backup=latest", "--yes", check=0)
             assert whole(site) == shop.before
 
@@ -902,7 +903,7 @@ class TestASwapThatIsCutOff:
                 terminal.ends_with(48)
             wait_until_nobody_works(site)
             assert not leftovers(site)
-            assert whole(site) == shop.after
+            assert but_for_sequences(whole(site)) == but_for_sequences(shop.after)
 
     def test_that_doesnt_get_its_locks_lets_everybody_in_again(self, server: ServerUnderTest) -> None:
         with server.fresh() as site:
@@ -914,6 +915,11 @@ class TestASwapThatIsCutOff:
                 assert lets_in(site, site.database)
             assert whole(site) == shop.after
             assert not leftovers(site)
+
+
+def but_for_sequences(dump: bytes) -> bytes:
+    """Return a dump without the values of its sequences: a crash of PostgreSQL takes them up to 32 further."""
+    return re.sub(rb"SELECT pg_catalog\.setval\(.*\n", b"", dump)
 
 
 @contextmanager
