@@ -7,8 +7,8 @@ import hashlib
 import json
 import os
 import pty
-import shlex
 import re
+import shlex
 import signal
 import subprocess
 import threading
