@@ -1,9 +1,10 @@
 # Read a plain dump: a line "table NAME ROWS" for each table with data, what it needs and contains, and "complete" when its last
-# words are there; a line "applied NAME" for each finished row of the ledger (its variable: ledger). A COPY counts only behind pg_dump's own comment, so that a function's body can't pass for data.
+# words are there; a line "applied NAME" for each finished row of the ledger (its variable: ledger). A COPY counts only behind
+# pg_dump's own comment, so that a function's body can't pass for data.
 BEGIN { OFS = "\t" }
 copying {
   if ($0 == "\\.") { print "table", name, rows; copying = 0 } else rows++
-  if (copying && name == ledger && split($0, fields, "\t") > 4 && fields[5] != "\\N") print "applied", fields[1]
+  if (of_ledger && copying && split($0, fields, "\t") > 4 && fields[5] != "\\N") print "applied", fields[1]
   next
 }
 data && /^COPY / {
@@ -20,7 +21,7 @@ data && /^COPY / {
     else if (c == " " && !quoted) { end = i; break }
   }
   if (end) name = substr(name, 1, end - 1)
-  copying = 1; rows = 0; data = 0
+  copying = 1; rows = 0; data = 0; of_ledger = name == ledger
   next
 }
 /^-- (Data for )?Name: .*; Type: .*; Schema: / {
