@@ -56,7 +56,7 @@ def deploy(  # noqa: PLR0913 - the contract's flags
     yes: bool = False,  # noqa: ARG001 - scripts pass it to every command
     json: bool = False,
 ) -> None:
-    """Back up, prove the backup, apply every pending migration.
+    """Back up, read the backup back, apply every pending migration.
 
     Example: fab -H prod deploy
     """
