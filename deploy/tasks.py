@@ -28,6 +28,7 @@ VARIABLES = {name: os.environ.pop(name) for name in list(os.environ) if name.sta
 """Read here, and taken out of Invoke's sight: it would cast them to the type of fabric.yml's value, or fail with a traceback."""
 
 JSON = "Print one JSON document on stdout, and everything else on stderr."
+REHEARSE = "Restore the backup into a scratch database and run the files there twice first: auto (up to rehearse_limit), always or never."
 YES = "Answer yes to the question; needed where there is no terminal."
 
 
@@ -40,6 +41,7 @@ YES = "Answer yes to the question; needed where there is no terminal."
         "baseline": "Record everything up to this number as applied, without running it.",
         "allow_late": "Apply files whose number is lower than one that is applied.",
         "always_backup": "Take a backup even if nothing is pending.",
+        "rehearse": REHEARSE,
         "yes": "Accepted for scripts; a deploy asks nothing.",
         "json": JSON,
     },
@@ -53,10 +55,11 @@ def deploy(  # noqa: PLR0913 - the contract's flags
     baseline: str = "",
     allow_late: bool = False,
     always_backup: bool = False,
+    rehearse: str = "",
     yes: bool = False,  # noqa: ARG001 - scripts pass it to every command
     json: bool = False,
 ) -> None:
-    """Back up, read the backup back, apply every pending migration.
+    """Back up, prove the backup and the migrations on a copy, apply every pending migration.
 
     Example: fab -H prod deploy
     """
@@ -65,13 +68,46 @@ def deploy(  # noqa: PLR0913 - the contract's flags
     from deploy.report.document import release_document  # noqa: PLC0415
 
     def story(servers: list[Server], console: Console) -> tuple[list[Any], DeployError | None]:
-        wish = Wish(only, reapply, baseline, allow_late, always_backup)
+        wish = Wish(only, reapply, baseline, allow_late, always_backup, rehearse)
         results = release(servers, wish, console, dry_run=dry_run or c.config.run.dry)
         if len(results) > 1:
             console.release_table(results)
         return [release_document(r) for r in results], next((r.error for r in results if r.error), None)
 
     _tell(c, story, json=json)
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "only": "Rehearse this one migration (its number) and no other.",
+        "reapply": "Rehearse running this migration again, edited or not.",
+        "baseline": "Take everything up to this number for applied.",
+        "allow_late": "Rehearse files whose number is lower than one that is applied.",
+        "json": JSON,
+    },
+)
+def rehearse(  # noqa: PLR0913 - a flag each
+    c: Context, *, only: str = "", reapply: str = "", baseline: str = "", allow_late: bool = False, json: bool = False
+) -> None:
+    """Run the pending migrations twice on a copy, say what they lock and rewrite, and change nothing.
+
+    Example: fab -H prod rehearse
+    """
+    from deploy.commands.rehearse import rehearse as try_out  # noqa: PLC0415
+    from deploy.plan.release import Wish  # noqa: PLC0415
+    from deploy.report.document import rehearsal_result_document  # noqa: PLC0415
+
+    def story(servers: list[Server], console: Console) -> tuple[list[Any], DeployError | None]:
+        results = []
+        for server in servers:
+            results.append(try_out(server, Wish(only, reapply, baseline, allow_late), console))
+            console.rehearsal_result(results[-1])
+            if results[-1].error:
+                break
+        return [rehearsal_result_document(r) for r in results], results[-1].error
+
+    _tell(c, story, json=json, changes=True)
 
 
 @task(
@@ -640,6 +676,7 @@ if hasattr(program, "core"):
 
 ns = Collection(
     deploy,
+    rehearse,
     rollback,
     undo,
     forget,

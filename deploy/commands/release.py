@@ -19,7 +19,7 @@ from deploy.project import Author, Sources, author, read_sources
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from deploy.job.outcome import Record
+    from deploy.job.outcome import FileTried, Record
     from deploy.model.observation import Observation
     from deploy.plan.release import ReleasePlan, Wish
     from deploy.report.console import Console
@@ -38,6 +38,8 @@ class ReleaseResult:
     duration_s: float = 0.0
     error: DeployError | None = None
     plan: ReleasePlan | None = None
+    rehearsed: bool = False
+    tried: tuple[FileTried, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,8 @@ def _run(item: _Planned, who: Author, console: Console) -> ReleaseResult:
         backup=record.backup.name if record.backup else None,
         duration_s=time.monotonic() - began,
         error=error,
+        rehearsed=record.rehearsed,
+        tried=record.tried,
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from deploy.job.outcome import Record, explain
 from deploy.job.runner import come_back, start
 from deploy.model.errors import ConnectionLost, DeployError, DirectoryUnusable, NoTerminal, OutcomeUnknown
-from deploy.model.event import ConfirmationAwaited
+from deploy.model.event import ConfirmationAwaited, RehearsalTimed
 
 if TYPE_CHECKING:
     from deploy.model.job import Job
@@ -26,6 +26,8 @@ def run_job(server: Server, job: Job, console: Console, *, question: str = "") -
         for event in start(server.shell, job, server.remote_dir):
             record.take(event)
             console.event(event)
+            if isinstance(event, RehearsalTimed):
+                console.tried(record.tried)
             if isinstance(event, ConfirmationAwaited):
                 _answer(server, job.id, yes=console.ask(question))
     except (OutcomeUnknown, ConnectionLost, DirectoryUnusable) as lost:

@@ -9,7 +9,7 @@ from deploy.job.outcome import Record, explain
 from deploy.job.runner import follow
 from deploy.job.scripts import assignments, script, settings_head
 from deploy.model.errors import JobDied, NoJob
-from deploy.model.event import ConfirmationAwaited
+from deploy.model.event import ConfirmationAwaited, RehearsalTimed
 
 if TYPE_CHECKING:
     from deploy.report.console import Console
@@ -31,6 +31,8 @@ def watch(server: Server, console: Console) -> Record:
         record.take(event)
         if not isinstance(event, ConfirmationAwaited):
             console.event(event)
+        if isinstance(event, RehearsalTimed):
+            console.tried(record.tried)
     error = explain(record, server.name)
     if error:
         raise error

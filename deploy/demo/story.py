@@ -211,7 +211,7 @@ class Story:
         self._rollback(before)
         self._history()
         self._voice.tell(
-            "That was all of it: a first deploy that adopted a database, a migration that failed and left nothing, one that ran"
+            "That was all of it: a first deploy that adopted a database, a migration that failed on a copy, one that ran"
             " and destroyed data, and the backup that put every row back. Each step was checked against the database."
         )
 
@@ -237,15 +237,15 @@ class Story:
         self._fab("status")
 
     def _failing_migration(self) -> None:
-        self._voice.chapter(3, CHAPTERS, "A migration that fails in the middle")
+        self._voice.chapter(3, CHAPTERS, "A migration that fails")
         self._voice.tell(
-            "004 creates a table, and then alters another whose name has a typing error. A file and its record are one"
-            " transaction, so nothing of the first half stays."
+            "004 creates a table, and then alters another whose name has a typing error. Every deploy is rehearsed on a copy"
+            " first, made from its own backup: 004 fails there, and production isn't touched."
         )
         self._theatre.write_migrations("broken")
         self._fab("deploy", statuses=MIGRATION_STATUSES)
         self._psql(COUNT_ALERTS)
-        self._check(self._value(COUNT_ALERTS) == "0", "the first half of 004 is there")
+        self._check(self._value(COUNT_ALERTS) == "0", "004 is there")
         self._check_ledger("001 002 003")
 
     def _its_correction(self) -> None:

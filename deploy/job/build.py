@@ -98,6 +98,7 @@ JOB_SH = (
     "backup.sh",
     "apply.sh",
     "restore.sh",
+    "rehearse.sh",
     "swap.sh",
     "in_place.sh",
     "repair.sh",
@@ -124,6 +125,11 @@ JOB_SQL = (
     "wipe",
     "written",
     "repair",
+    "watch_locks",
+    "timed",
+    "timed_end",
+    "shortfalls",
+    "contents",
 )
 
 

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 from deploy.check.transactions import Way
 from deploy.job.build import BEGIN, TAR_FORMAT, Build, add_file
 from deploy.job.by_hand import INSTALL, by_hand_files
-from deploy.job.scripts import APPLY_KEY, sql
+from deploy.job.outcome import COPY
+from deploy.job.scripts import APPLY_KEY, sql, stem
+from deploy.model.backup import STAMP
 from deploy.model.job import Job, Step
+from deploy.model.settings import SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
     from deploy.job.build import Setting
     from deploy.plan.release import Pending, ReleasePlan
     from deploy.project import SourceFile
+
+MEASURED = "-- in run 1: "
+"""Begins a line of the driver that is run only in the first run of a rehearsal; run_inside.sh takes it away then."""
 
 LOCK_TRIES = 5
 """How often a migration is tried whose lock was not had within lock_timeout."""
@@ -35,6 +41,8 @@ APPLY_SQL = (
     "finish_transaction",
     "finish_outside",
     "check_indexes",
+    "measure_before",
+    "measure",
     "ledger",
     "baseline",
 )
@@ -44,8 +52,13 @@ def compile_release(plan: ReleasePlan, at: Setting, files: Sequence[SourceFile])
     """Compile a deploy. `files` is the migrations directory, to be put on the server as a whole."""
     build = Build("deploy", at)
     steps = [BEGIN, Step("lock the database", ("hold_database", plan.ledger_fingerprint))]
+    if plan.pending or plan.baseline:
+        build.add({"run.tar": _run_tar(plan, build.job_id, build.mark, at)})
     if plan.backup:
         steps.append(Step("back up", ("back_up", plan.backup, "pre_deploy")))
+        steps += _rehearsing(plan, at)
+        if plan.rehearsal.restore:
+            steps.append(Step("write the proof", ("prove", plan.backup, "pre_deploy", "")))
     if plan.upload:
         build.add({f"migrations/{f.path}": f.content for f in files})
         steps.append(Step("install migrations", ("install_migrations",)))
@@ -53,7 +66,6 @@ def compile_release(plan: ReleasePlan, at: Setting, files: Sequence[SourceFile])
         build.add(by_hand_files(at.settings, at.remote_dir, at.author.version))
         steps.append(INSTALL)
     if plan.pending or plan.baseline:
-        build.add({"run.tar": _run_tar(plan, build.job_id, build.mark, at)})
         steps.append(Step("apply", ("apply_migrations", at.settings.database, str(len(plan.pending)))))
     if plan.prune:
         steps.append(Step("prune backups", ("prune", *plan.prune)))
@@ -64,17 +76,43 @@ def compile_release(plan: ReleasePlan, at: Setting, files: Sequence[SourceFile])
         "baseline": [m.name for m in plan.baseline],
         "backup": plan.backup,
     }
-    return build.job(
-        steps,
-        decided,
-        migration_json=json.dumps(plan.last_applied),
-        apply_options=_apply_options(at),
-        lock_tries=LOCK_TRIES,
-        watch_s=min(
+    return build.job(steps, decided, migration_json=json.dumps(plan.last_applied), **_applying(plan, at))
+
+
+def compile_rehearsal(plan: ReleasePlan, at: Setting) -> Job:
+    """Compile a deploy's rehearsal alone: its backup is not published, and goes with the copy."""
+    build = Build("rehearse", at)
+    build.add({"run.tar": _run_tar(plan, build.job_id, build.mark, at)})
+    steps = [
+        BEGIN,
+        Step("lock the database", ("hold_database", plan.ledger_fingerprint)),
+        Step(
+            "take a backup to rehearse on",
+            ("write_backup", f"rehearsal_{build.job_id}{SUFFIXES[at.settings.backup_format]}"),
+        ),
+        *_rehearsing(plan, at),
+    ]
+    decided = {"files": [{"name": p.migration.name, "sha256": p.migration.sha256} for p in plan.pending]}
+    return build.job(steps, decided, **_applying(plan, at))
+
+
+def _rehearsing(plan: ReleasePlan, at: Setting) -> list[Step]:
+    if not plan.rehearsal.restore:
+        return []
+    side = f"{stem(at.settings.database)}_side_{at.seen.time.strftime(STAMP)}"
+    runs = [Step("rehearse", ("rehearse", str(len(plan.pending))))] if plan.rehearsal.runs else []
+    return [Step(COPY, ("restore_copy", side)), *runs, Step("drop the copy", ("drop_copy",))]
+
+
+def _applying(plan: ReleasePlan, at: Setting) -> dict[str, object]:
+    return {
+        "apply_options": _apply_options(at),
+        "lock_tries": LOCK_TRIES,
+        "watch_s": min(
             _watch_interval_s(at.settings.lock_timeout_ms if own is None else own)
             for own in (None, *(p.reading.directives.lock_timeout_ms for p in plan.pending))
         ),
-    )
+    }
 
 
 def _watch_interval_s(lock_timeout_ms: int) -> float:
@@ -112,7 +150,7 @@ def _run_tar(plan: ReleasePlan, job_id: str, mark: str, at: Setting) -> bytes:
 
 
 def driver(plan: ReleasePlan, job_id: str, mark: str, at: Setting) -> str:
-    """Write the SQL that takes psql through the run; `@DIR@` becomes the directory where it lies."""
+    """Write the SQL that takes psql through the run; run_inside.sh puts the directory in for `@DIR@`, and the run for `@RUN@`."""
     author = at.author
     head = _variables(
         {
@@ -159,10 +197,12 @@ def _drive(pending: Pending, head: str, mark: str) -> str:
         _variables(variables),
         _warn(mark, {"event": "migration", "name": name}),
         f"\\i '@DIR@/sql/begin_{way}.sql'\n",
+        f"{MEASURED}\\i '@DIR@/sql/measure_before.sql'\n",
         *_timeouts(pending, "SET" if outside else "SET LOCAL"),
         f"\\i '@DIR@/migrations/{name}'\n",
         stop,
         head + _variables(variables | {"deploy_invalid": None}) if pending.reading.variables else "",
+        f"{MEASURED}\\i '@DIR@/sql/measure.sql'\n",
         "\\i '@DIR@/sql/check_indexes.sql'\n" if indexes and not outside else "",
         f"\\i '@DIR@/sql/finish_{way}.sql'\n",
         _warn(mark, {"event": "applied", "name": name}),
@@ -190,7 +230,9 @@ def _psql_quote(text: str) -> str:
 
 
 def _warn(mark: str, event: Mapping[str, object]) -> str:
-    return f"\\warn {_psql_quote(f'@{mark} {json.dumps(event)}')}\n"
+    """Write an event; `@RUN@` becomes the run of a rehearsal, or 0."""
+    told = json.dumps(event)[:-1] + ', "run": @RUN@}'
+    return f"\\warn {_psql_quote(f'@{mark} {told}')}\n"
 
 
 def _array(names: Iterable[str]) -> str:

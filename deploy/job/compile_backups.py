@@ -59,7 +59,7 @@ def compile_verify(backup: Backup, side: str, at: Setting) -> Job:
         BEGIN,
         *_restoring(backup, side, at),
         Step("check what was restored", ("check_side",)),
-        Step("drop the scratch database", ("drop_side",)),
+        Step("drop the scratch database", ("drop_copy",)),
         Step("write the proof", ("prove", backup.name, backup.kind, backup.taken_at.strftime("%Y-%m-%dT%H:%M:%SZ"))),
     ]
     return Build("verify", at).job(steps, {"backup": backup.name})

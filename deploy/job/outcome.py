@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from deploy.model.errors import (
@@ -34,6 +34,9 @@ from deploy.model.event import (
     BackupTaken,
     ChangesShown,
     Event,
+    FileMeasured,
+    FileTimed,
+    HeldLock,
     InvalidIndexes,
     JobEnded,
     JobFailed,
@@ -41,10 +44,15 @@ from deploy.model.event import (
     LockRefused,
     MigrationApplied,
     MigrationStarted,
+    RehearsalStarted,
+    RehearsalTimed,
+    Rehearsed,
     RowSettled,
     ServerSaid,
     StepStarted,
+    Stored,
     Waiting,
+    WrittenRows,
 )
 
 if TYPE_CHECKING:
@@ -53,10 +61,13 @@ if TYPE_CHECKING:
 KEPT_LINES = 200
 """Of what programs said in a step."""
 
+COPY = "restore a copy"
+"""The step in which a failure says nothing about the backup that an operator chose."""
+
 
 @dataclass(slots=True)
 class Record:
-    """What a job's events add up to. `said` are the lines of the step or file that is at work."""
+    """What a job's events add up to. `said` are the lines of the step or file that is at work, `run` the rehearsal's that is going on."""
 
     backup: BackupTaken | None = None
     applied: list[str] = field(default_factory=list)
@@ -69,6 +80,10 @@ class Record:
     failed: JobFailed | None = None
     ended: JobEnded | None = None
     refused: LockRefused | JobNotStarted | None = None
+    run: int = 0
+    measured: dict[str, FileMeasured] = field(default_factory=dict)
+    tried: tuple[FileTried, ...] = ()
+    rehearsed: bool = False
 
     def take(self, event: Event) -> None:  # noqa: C901, PLR0912 - one branch a kind of event
         """Add an event."""
@@ -76,6 +91,7 @@ class Record:
             case StepStarted(name):
                 self.step = name
                 self.said = []
+                self.run = 0
             case BackupStarted():
                 self.said = []
             case BackupTaken():
@@ -83,9 +99,18 @@ class Record:
             case MigrationStarted(name):
                 self.at_work = name
                 self.said = []
-            case MigrationApplied(name):
-                self.applied.append(name)
+            case MigrationApplied(name, run):
+                if not run:
+                    self.applied.append(name)
                 self.at_work = None
+            case RehearsalStarted(run):
+                self.run = run
+            case FileMeasured(name):
+                self.measured[name] = event
+            case RehearsalTimed(files):
+                self.tried = tuple(tried(file, self.measured.get(file.name)) for file in files)
+            case Rehearsed():
+                self.rehearsed = True
             case ServerSaid(line):
                 self.said = [*self.said, line][-KEPT_LINES:]
             case Waiting():
@@ -102,6 +127,33 @@ class Record:
                 self.refused = event
             case _:
                 pass
+
+
+@dataclass(frozen=True, slots=True)
+class FileTried:
+    """What one file did to the copy: how long it took, and what happened to tables that were there before it."""
+
+    name: str
+    ms: int
+    locks: tuple[HeldLock, ...] = ()
+    written: tuple[WrittenRows, ...] = ()
+    rewritten: tuple[Stored, ...] = ()
+    indexes: tuple[Stored, ...] = ()
+
+
+def tried(timed: FileTimed, measured: FileMeasured | None) -> FileTried:
+    """Put what was seen at a file's end and what was watched from outside together.
+
+    At its end a file in a transaction still holds all that it had; one outside of a transaction has given it back.
+    """
+    watched = {(lock.table, lock.mode): lock.ms for lock in timed.held}
+    if measured is None:
+        return FileTried(timed.name, timed.ms, timed.held)
+    if measured.open:
+        locks = tuple(replace(lock, ms=watched.get((lock.table, lock.mode))) for lock in measured.locks)
+    else:
+        locks = tuple(lock for lock in timed.held if lock.table not in measured.made)
+    return FileTried(timed.name, timed.ms, locks, measured.written, measured.rewritten, measured.indexes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +215,10 @@ def _explain_failure(record: Record, failed: JobFailed, host: str) -> DeployErro
         return _explain_migration(record, failed, host)
     if failed.reason == "database_busy":
         return _explain_busy(record)
-    kind, message, hint = _REASONS.get(failed.reason, _REASONS["step_failed"])
+    if failed.reason == "rehearsal_run":
+        return _explain_rehearsal(record, failed)
+    reasons = {**_REASONS, **_OF_A_COPY} if record.step == COPY else _REASONS
+    kind, message, hint = reasons.get(failed.reason, reasons["step_failed"])
     return kind(
         message.format(detail=failed.detail or "it didn't say why"),
         hint=hint.format(host=host),
@@ -224,6 +279,11 @@ _REASONS: Mapping[str, tuple[type[DeployError], str, str]] = {
         "the backup doesn't restore: {detail}; the live database is untouched",
         "Choose another; `fab -H {host} rollback --backup=` lists them.",
     ),
+    "rehearsal_moved": (
+        MigrationFailed,
+        "run a second time on a copy, these migrations moved {detail}; nothing was applied",
+        "Make them safe to repeat (IF NOT EXISTS, ON CONFLICT, a guard), or deploy them as they are with --rehearse=never.",
+    ),
     "swap_failed": (
         SwapFailed,
         "the databases could not be exchanged: {detail}; the live one is as it was",
@@ -235,6 +295,21 @@ _REASONS: Mapping[str, tuple[type[DeployError], str, str]] = {
         "Run it again, and answer yes, or add --yes.",
     ),
 }
+
+
+_OF_A_COPY: Mapping[str, tuple[type[DeployError], str, str]] = {
+    "backup_unusable": (
+        BackupUnusable,
+        "the backup just taken can't be used: {detail}; nothing was applied",
+        "Mend that on the server, or deploy without this proof: --rehearse=never.",
+    ),
+    "restore_failed": (
+        RestoreFailed,
+        "the backup just taken doesn't restore: {detail}; nothing was applied",
+        "A rollback would fail like this too: mend it in the database, or deploy without this proof: --rehearse=never.",
+    ),
+}
+"""The reasons that mean something else in the step COPY."""
 
 
 def _explain_refusal(refused: LockRefused | JobNotStarted, host: str) -> DeployError:
@@ -301,6 +376,24 @@ def _explain_migration(record: Record, failed: JobFailed, host: str) -> DeployEr
     sqlstate = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
     return (MigrationUnfinished if unfinished else MigrationFailed)(
         f"{where}: {error.message}{sqlstate}", hint=_migration_hint(record, error, name, host), details=details
+    )
+
+
+def _explain_rehearsal(record: Record, failed: JobFailed) -> DeployError:
+    name = record.at_work or "the run"
+    error = find_psql_error(record.said)
+    run = "first" if record.run == 1 else "second"
+    where, excerpt = f"{name}: {failed.detail}", tuple(record.said[-3:])
+    if error:
+        line = f":{error.line}" if error.file == name else ", at its end"
+        sqlstate = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
+        where, excerpt = f"{name}{line}: {error.message}{sqlstate}", error.excerpt
+    return MigrationFailed(
+        where,
+        hint=f"Mend {name} and deploy again."
+        if record.run == 1
+        else f"Make {name} safe to repeat (IF NOT EXISTS, OR REPLACE, a guard), or deploy it as it is with --rehearse=never.",
+        details=(*excerpt, f"that was its {run} run on a copy: nothing was applied"),
     )
 
 

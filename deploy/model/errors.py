@@ -114,7 +114,7 @@ class MigrationInvalid(DeployError):
 
 
 class MigrationFailed(DeployError):
-    """A statement of a migration failed; the message says what state the database is in."""
+    """A statement of a migration failed, here or on the copy it was rehearsed on; the message says what state the database is in."""
 
     status = 28
 

@@ -47,16 +47,97 @@ class BackupTaken:
 
 @dataclass(frozen=True, slots=True)
 class MigrationStarted:
-    """psql begins with a file."""
+    """psql begins with a file; `run` is 1 or 2 in a rehearsal, else 0."""
 
     name: str
+    run: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class MigrationApplied:
-    """A file and its ledger row are committed."""
+    """A file and its ledger row are committed, in a rehearsal's `run` on the copy alone."""
 
     name: str
+    run: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CopyRestored:
+    """The backup was restored into a scratch database, and every row is there."""
+
+    tables: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class RehearsalStarted:
+    """The pending files are about to run on the copy, for the first or the second time."""
+
+    run: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLock:
+    """A lock on a table that was there before the file. `mode` as pg_locks has it; `ms` None where it was too short to be watched."""
+
+    table: str
+    mode: str
+    ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenRows:
+    """Rows of a table that was there before the file."""
+
+    table: str
+    inserted: int
+    updated: int
+    deleted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A table that was written anew as a whole, or an index that was built, and its size."""
+
+    name: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileMeasured:
+    """What one file did to the copy, as seen at its end; of tables that were there before it. `made` are those that weren't.
+
+    Of a file outside a transaction (not `open`) no locks and rows are seen at its end.
+    """
+
+    name: str
+    open: bool
+    made: tuple[str, ...]
+    locks: tuple[HeldLock, ...]
+    written: tuple[WrittenRows, ...]
+    rewritten: tuple[Stored, ...]
+    indexes: tuple[Stored, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileTimed:
+    """How long one file took on the copy, and the locks that a watcher saw, whose `ms` is right to about 50."""
+
+    name: str
+    ms: int
+    held: tuple[HeldLock, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RehearsalTimed:
+    """The first run is over."""
+
+    files: tuple[FileTimed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """Every file has run twice on the copy, and the second run moved nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +293,11 @@ Event = (
     | BackupTaken
     | MigrationStarted
     | MigrationApplied
+    | CopyRestored
+    | RehearsalStarted
+    | FileMeasured
+    | RehearsalTimed
+    | Rehearsed
     | InvalidIndexes
     | Waiting
     | Retrying
@@ -248,6 +334,14 @@ def _words(found: Any) -> tuple[str, ...]:  # noqa: ANN401 - JSON
     return tuple(str(word) for word in found)
 
 
+def _locks(found: Any) -> tuple[HeldLock, ...]:  # noqa: ANN401 - JSON
+    return tuple(HeldLock(str(k["table"]), str(k["mode"]), int(k["ms"]) if "ms" in k else None) for k in found)
+
+
+def _stored(found: Any) -> tuple[Stored, ...]:  # noqa: ANN401 - JSON
+    return tuple(Stored(str(s["table"]), int(s["bytes"])) for s in found)
+
+
 def _lock_refused(found: Mapping[str, Any]) -> LockRefused:
     holder = dict(found["holder"] or {})
     by, source, command, since = (str(holder.get(key, UNKNOWN)) for key in ("by", "from", "command", "since"))
@@ -261,8 +355,25 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any]], Event]] = {
     "backed_up": lambda e: BackupTaken(
         str(e["backup"]), int(e["bytes"]), str(e["sha256"]), int(e["tables"]), int(e["rows"])
     ),
-    "migration": lambda e: MigrationStarted(str(e["name"])),
-    "applied": lambda e: MigrationApplied(str(e["name"])),
+    "migration": lambda e: MigrationStarted(str(e["name"]), int(e.get("run", 0))),
+    "applied": lambda e: MigrationApplied(str(e["name"]), int(e.get("run", 0))),
+    "copied": lambda e: CopyRestored(int(e["tables"]), int(e["rows"])),
+    "rehearsing": lambda e: RehearsalStarted(int(e["run"])),
+    "measured": lambda e: FileMeasured(
+        str(e["name"]),
+        bool(e["open"]),
+        _words(e["made"]),
+        _locks(e["locks"]),
+        tuple(
+            WrittenRows(str(w["table"]), int(w["inserted"]), int(w["updated"]), int(w["deleted"])) for w in e["written"]
+        ),
+        _stored(e["rewritten"]),
+        _stored(e["indexes"]),
+    ),
+    "timed": lambda e: RehearsalTimed(
+        tuple(FileTimed(str(f["name"]), int(f["ms"]), _locks(f["held"])) for f in e["files"])
+    ),
+    "rehearsed": lambda _: Rehearsed(),
     "invalid_indexes": lambda e: InvalidIndexes(_words(e["indexes"])),
     "waiting": lambda e: Waiting(
         int(e["pid"]), str(e["application"]), str(e["user"]), str(e["state"]), str(e["since"]), str(e["query"])

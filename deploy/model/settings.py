@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 _UNITS_MS = {"ms": 1, "s": 1_000, "min": 60_000, "h": 3_600_000}
+_UNITS_BYTES = {"kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Settings:
 
     `docker` is an argv (`("sudo", "-n", "docker")`); `lock_timeout_ms` and `statement_timeout_ms` are milliseconds, 0 means none;
     an empty `container` means PostgreSQL on the server itself; `keep_days` and `keep_replaced` are days, 0 means that
-    age doesn't matter.
+    age doesn't matter; `rehearse_limit` is bytes.
     """
 
     environment: str
@@ -36,6 +37,8 @@ class Settings:
     keep_backups: int
     keep_days: int
     keep_replaced: int
+    rehearse: str
+    rehearse_limit: int
     lock_timeout_ms: int
     statement_timeout_ms: int
     ledger_schema: str
@@ -54,6 +57,8 @@ DEFAULTS: Mapping[str, str] = {
     "keep_backups": "10",
     "keep_days": "0",
     "keep_replaced": "7",
+    "rehearse": "auto",
+    "rehearse_limit": "1 GB",
     "lock_timeout": "5s",
     "statement_timeout": "0",
     "ledger_schema": "deploy",
@@ -63,6 +68,9 @@ DEFAULTS: Mapping[str, str] = {
 
 SUFFIXES: Mapping[str, str] = {"sql.gz": ".sql.gz", "sql.zst": ".sql.zst", "custom": ".dump"}
 """The values of `backup_format`, and what the names of such backups end with."""
+
+REHEARSE = ("auto", "always", "never")
+"""The values of `rehearse`: `auto` is up to `rehearse_limit`."""
 
 LOCAL_DEFAULTS: Mapping[str, str] = {"remote_dir": ".", "container": "backtester_postgres"}
 """What differs without `-H`."""
@@ -233,6 +241,19 @@ def _days(value: object) -> int:
     return int(str(value))
 
 
+def _rehearse(value: object) -> str:
+    if not isinstance(value, str) or value not in REHEARSE:
+        raise ValueError(f"must be one of {', '.join(REHEARSE)}")
+    return value
+
+
+def _size(value: object) -> int:
+    match = re.fullmatch(r"\s*([0-9]{1,9})\s*(kB|MB|GB|TB)\s*", str(value))
+    if not match:
+        raise ValueError("must be a size such as 500 MB or 1 GB")
+    return int(match[1]) * _UNITS_BYTES[match[2]]
+
+
 def duration_ms(value: object) -> int:
     """Read `5s`, `300ms`, `10min`, `2h` or a bare number of milliseconds, as PostgreSQL does.
 
@@ -260,6 +281,8 @@ _READERS: Mapping[str, tuple[str, Callable[[object], Any]]] = {
     "keep_backups": ("keep_backups", _count),
     "keep_days": ("keep_days", _days),
     "keep_replaced": ("keep_replaced", _days),
+    "rehearse": ("rehearse", _rehearse),
+    "rehearse_limit": ("rehearse_limit", _size),
     "lock_timeout": ("lock_timeout_ms", duration_ms),
     "statement_timeout": ("statement_timeout_ms", duration_ms),
     "ledger_schema": ("ledger_schema", _name),

@@ -102,18 +102,20 @@ def require_space_for_backup(seen: Observation) -> None:
     Raises:
         NoSpace: with the numbers.
     """
-    earlier = [b for b in seen.backups if b.verified]
-    if earlier:
-        needed = max(earlier, key=lambda b: b.taken_at).bytes * 3 // 2
-    elif seen.database:
-        needed = seen.database.bytes // ASSUMED_RATIO
-    else:
-        return
+    needed = expected_bytes(seen)
     if seen.free_bytes < needed:
         raise NoSpace(
             f"a backup needs about {megabytes(needed)}, {megabytes(seen.free_bytes)} are free on the server",
             hint="Free space there, or lower keep_backups; `fab -H … backups` shows what the old ones take.",
         )
+
+
+def expected_bytes(seen: Observation) -> int:
+    """Guess the size of a backup that is still to be taken, rather too big than too small: from the last one, else from the database."""
+    earlier = [b for b in seen.backups if b.verified]
+    if earlier:
+        return max(earlier, key=lambda b: b.taken_at).bytes * 3 // 2
+    return seen.database.bytes // ASSUMED_RATIO if seen.database else 0
 
 
 def megabytes(count: int) -> str:

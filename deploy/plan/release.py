@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from deploy.check.reach import reach_of
 from deploy.check.transactions import Reading, Way, read_script
 from deploy.model.errors import (
     ExtensionLacking,
@@ -18,6 +19,7 @@ from deploy.model.errors import (
     UsageError,
 )
 from deploy.plan.backup import name_backup, require_format, require_space_for_backup
+from deploy.plan.rehearsal import NONE, Rehearsal, plan_rehearsal, rehearse_mode
 from deploy.plan.retention import plan_forgetting, plan_retention
 
 if TYPE_CHECKING:
@@ -38,15 +40,17 @@ class Wish:
     baseline: str = ""
     allow_late: bool = False
     always_backup: bool = False
+    rehearse: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A migration to apply, and how it can be run. `text` is what psql will read."""
+    """A migration to apply, and how it can be run. `text` is what psql will read; `reach` as `reach_of` says it."""
 
     migration: Migration
     reading: Reading
     text: bytes
+    reach: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class ReleasePlan:
     last_applied: str | None
     ledger_fingerprint: str
     install: bool = False
+    rehearsal: Rehearsal = NONE
 
     @property
     def does_nothing(self) -> bool:
@@ -146,10 +151,13 @@ def plan_release(
     pending = tuple(read_pending(m) for m in chosen)
     require_extensions(pending, seen)
     backup = None
+    rehearsal = NONE
+    mode = rehearse_mode(wish.rehearse, settings)
     if pending or baseline or wish.always_backup:
         require_format(seen, settings)
         require_space_for_backup(seen)
         backup = name_backup("pre_deploy", seen, settings)
+        rehearsal = plan_rehearsal(pending, seen, settings, mode)
     return ReleasePlan(
         baseline=baseline,
         pending=pending,
@@ -157,9 +165,10 @@ def plan_release(
         prune=plan_retention(seen, settings, taking="pre_deploy") if backup else (),
         forget=plan_forgetting(seen, settings) if backup else (),
         upload=files_sum != seen.migrations_sum,
-        warnings=tuple(_warnings(standing, baseline, pending, wish)),
+        warnings=(*_warnings(standing, baseline, pending, wish), *_of(rehearsal)),
         last_applied=ledger.last,
         ledger_fingerprint=ledger.fingerprint,
+        rehearsal=rehearsal,
     )
 
 
@@ -269,7 +278,7 @@ def read_pending(migration: Migration) -> Pending:
 
     for found in errors_of(migration.name, text):
         raise MigrationInvalid(f"{found.file}:{found.line}:{found.column}: {found.message}", hint=found.rewrite)
-    return Pending(migration, reading, reading.execution_text.encode(encoding))
+    return Pending(migration, reading, reading.execution_text.encode(encoding), reach_of(text))
 
 
 def _baseline(found: Sequence[Migration], standing: Standing, wish: Wish) -> tuple[Migration, ...]:
@@ -335,3 +344,9 @@ def _warnings(standing: Standing, baseline: Sequence[Migration], pending: Sequen
         if p.reading.way is Way.OUTSIDE
     ]
     return warnings
+
+
+def _of(rehearsal: Rehearsal) -> list[str]:
+    if not rehearsal.less:
+        return []
+    return [f"{'the files are' if rehearsal.restore else 'the deploy is'} not rehearsed: {rehearsal.less}"]

@@ -89,6 +89,21 @@ def require_restorable(backup: Backup, seen: Observation, database: Database) ->
     _require_space(backup, seen, database)
 
 
+def require_copy(seen: Observation, database: Database, backup_bytes: int) -> None:
+    """Refuse what can be told to stand against a copy of the database beside it, made from a backup that is still to be taken.
+
+    Raises:
+        DatabaseRightsLacking, RollbackBlocked, NoSpace: nothing has been touched.
+    """
+    _require_rights(database)
+    if database.subscriptions:
+        raise RollbackBlocked(
+            f"{database.name} subscribes to another server, and its copy would too",
+            hint="Rehearse where there is no subscription, and deploy here with --rehearse=never.",
+        )
+    _require_disk(seen, backup_bytes, database.bytes * 5 // 4, "a copy to rehearse on and a backup")
+
+
 def _require_usable(backup: Backup, database: Database) -> None:
     if backup.bytes == 0:
         raise BackupUnusable(f"{backup.name} is empty", hint="Choose another; `fab -H … backups` lists them.")
@@ -132,15 +147,18 @@ SAME_DISK_BYTES = 64 * 2**20
 
 
 def _require_space(backup: Backup, seen: Observation, database: Database) -> None:
-    """A safety backup beside the others, a side database and its WAL where the live one is; often that is one disk."""
-    for_backups = backup.bytes * 2
-    for_database = database.bytes * 5 // 4
+    _require_disk(seen, backup.bytes * 2, database.bytes * 5 // 4, "a side database and a safety backup")
+
+
+def _require_disk(seen: Observation, for_backups: int, for_database: int, what: str) -> None:
+    """A backup beside the others, another database and its WAL where the live one is; often that is one disk."""
     there = seen.free_bytes if seen.database_free_bytes is None else seen.database_free_bytes
     if abs(there - seen.free_bytes) < SAME_DISK_BYTES:
-        _require_free_bytes(there, for_backups + for_database, "a side database and a safety backup")
+        _require_free_bytes(there, for_backups + for_database, what)
     else:
-        _require_free_bytes(seen.free_bytes, for_backups, "a safety backup")
-        _require_free_bytes(there, for_database, "a side database")
+        database, _, backup = what.partition(" and ")
+        _require_free_bytes(seen.free_bytes, for_backups, backup)
+        _require_free_bytes(there, for_database, database)
 
 
 def _require_free_bytes(free: int, needed: int, what: str) -> None:

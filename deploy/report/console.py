@@ -13,11 +13,14 @@ from deploy.model.event import (
     ChangesShown,
     ConnectionDropped,
     ConnectionRestored,
+    CopyRestored,
     DatabaseForgotten,
     Event,
     JobBegun,
     MigrationApplied,
     MigrationStarted,
+    RehearsalStarted,
+    Rehearsed,
     Retrying,
     StepStarted,
     Waiting,
@@ -25,17 +28,20 @@ from deploy.model.event import (
 )
 from deploy.plan.backup import age, megabytes
 from deploy.report.progress import Progress
+from deploy.report.rehearsal import lines_about
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from deploy.commands.backups import BackupResult
     from deploy.commands.fetch import FetchResult
     from deploy.commands.look import Check, Entry, Status
+    from deploy.commands.rehearse import RehearsalResult
     from deploy.commands.release import ReleaseResult
     from deploy.commands.rollback import RollbackResult
     from deploy.commands.salvage import SalvageResult
     from deploy.commands.schedule import ScheduleResult
+    from deploy.job.outcome import FileTried
     from deploy.model.backup import Backup
     from deploy.model.errors import DeployError
     from deploy.model.observation import Observation, Replaced
@@ -48,6 +54,7 @@ SHOWN_STEPS = {
     "swap": "🔁 Swapping the databases...",
     "restore in place": "📦 Restoring in place, in one transaction: clients wait...",
     "check the backup": "🔎 Reading the backup...",
+    "restore a copy": "📦 Restoring the backup into a scratch database...",
 }
 SHOWN_CHANGES = 12
 
@@ -114,10 +121,16 @@ class Console:
                 self.line(f"🔒 Creating {kind} backup...")
             case BackupTaken(name, size, _, tables, rows):
                 self.line(f"  ✅ {name}: {megabytes(size)}, {tables} tables, {rows} rows, verified")
-            case MigrationStarted(name):
+            case MigrationStarted(name, run) if not run:
                 self.line(f"📄 Applying migration: {name}")
-            case MigrationApplied(name):
+            case MigrationApplied(name, run) if not run:
                 self.line(f"  ✅ {name} applied successfully")
+            case CopyRestored(tables, rows):
+                self.line(f"  ✅ it restores: {tables} tables, {rows} rows")
+            case RehearsalStarted(1):
+                self.line("🧪 Rehearsing on the copy...")
+            case Rehearsed():
+                self.line("  ✅ every file runs, and runs a second time without moving anything")
             case Waiting(pid, application, user, state, since, query):
                 self.line(
                     f"  ⏳ waits for pid {pid} ({application or 'no name'}, {user}, {state} since {since}): {query}"
@@ -140,6 +153,11 @@ class Console:
                 self.line("🔌 connected again")
             case _:
                 pass
+
+    def tried(self, files: Sequence[FileTried]) -> None:
+        """Say what the files did to the copy, and so will do to the live database."""
+        for line in lines_about(files):
+            self.line(f"  {line}")
 
     def _changes(self, changes: ChangesShown) -> None:
         if changes.written_since:
@@ -173,21 +191,8 @@ class Console:
             self.line(f"⚠️  {warning}")
         if not dry_run:
             return
-        for what in _put_there(plan):
+        for what in _steps(plan, seen):
             self.line(f"   {what}")
-        if plan.backup:
-            size = megabytes(seen.database.bytes) if seen.database else "the database"
-            self.line(f"   take a backup of {size}: {plan.backup}")
-        for migration in plan.baseline:
-            self.line(f"   record as applied, without running it: {migration.name}")
-        for pending in plan.pending:
-            self.line(
-                f"   apply {pending.migration.name}" + (" (outside a transaction)" if pending.reading.reason else "")
-            )
-        if plan.prune:
-            self.line(f"   remove {len(plan.prune)} old backups")
-        for name in plan.forget:
-            self.line(f"   drop the replaced database {name}")
 
     def release_result(self, result: ReleaseResult) -> None:
         """Say how a deploy ended."""
@@ -206,6 +211,14 @@ class Console:
         rows = [("host", "outcome", "applied", "backup")]
         rows += [(r.host, words.get(r.outcome, r.outcome), str(len(r.applied)), r.backup or "-") for r in results]
         self.table(rows)
+
+    def rehearsal_result(self, result: RehearsalResult) -> None:
+        """Say how a rehearsal ended."""
+        if result.outcome == "nothing_pending":
+            self.line(f"✅ {result.host}: nothing pending")
+        elif not result.error:
+            count = f"{len(result.pending)} migration{'s' if len(result.pending) != 1 else ''}"
+            self.line(f"✅ {result.host}: {count} rehearsed in {result.duration_s:.1f} s; nothing was changed")
 
     def rollback_plan(self, host: str, plan: RollbackPlan, seen: Observation, *, dry_run: bool) -> None:
         """Show what a rollback will do."""
@@ -383,13 +396,24 @@ def for_host(text: str, host: str) -> str:
     return text.replace("fab -H … ", "fab " if host == "local" else f"fab -H {host} ").replace("fab -H local ", "fab ")
 
 
-def _put_there(plan: ReleasePlan) -> list[str]:
-    lines = (
-        (plan.does_nothing, "nothing: every migration is applied"),
-        (plan.upload, "copy migrations/"),
-        (plan.install, "install backup-db.sh and restore-db.sh"),
-    )
-    return [what for applies, what in lines if applies]
+def _steps(plan: ReleasePlan, seen: Observation) -> Iterator[str]:
+    """Say what a deploy will do, in its order."""
+    if plan.does_nothing:
+        yield "nothing: every migration is applied"
+    if plan.backup:
+        yield f"take a backup of {megabytes(seen.database.bytes) if seen.database else 'the database'}: {plan.backup}"
+    if plan.rehearsal.restore:
+        yield f"restore it into a scratch database{', and run the files there twice' if plan.rehearsal.runs else ''}"
+    if plan.upload:
+        yield "copy migrations/"
+    if plan.install:
+        yield "install backup-db.sh and restore-db.sh"
+    yield from (f"record as applied, without running it: {migration.name}" for migration in plan.baseline)
+    for pending in plan.pending:
+        yield f"apply {pending.migration.name}{' (outside a transaction)' if pending.reading.reason else ''}"
+    if plan.prune:
+        yield f"remove {len(plan.prune)} old backups"
+    yield from (f"drop the replaced database {name}" for name in plan.forget)
 
 
 def _count(rows: int | None) -> str:

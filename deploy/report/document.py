@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from deploy.commands.backups import BackupResult
     from deploy.commands.fetch import FetchResult
     from deploy.commands.look import Check, Entry, Status
+    from deploy.commands.rehearse import RehearsalResult
     from deploy.commands.release import ReleaseResult
     from deploy.commands.rollback import RollbackResult
     from deploy.commands.salvage import SalvageResult
     from deploy.commands.schedule import ScheduleResult
+    from deploy.job.outcome import FileTried
     from deploy.model.backup import Backup
     from deploy.model.errors import DeployError
 
@@ -46,7 +48,8 @@ def release_document(result: ReleaseResult) -> dict[str, Any]:
         "applied": list(result.applied),
         "failed": result.failed,
         "backup": result.backup,
-        "rehearsed": False,
+        "rehearsed": result.rehearsed,
+        "rehearsal": rehearsal_document(result.tried),
         "duration_s": round(result.duration_s, 3),
         "error": error_document(result.error, result.host),
     }
@@ -56,10 +59,42 @@ def release_document(result: ReleaseResult) -> dict[str, Any]:
             "pending": [p.migration.name for p in result.plan.pending],
             "backup": result.plan.backup,
             "upload": result.plan.upload,
+            "rehearse": result.plan.rehearsal.runs > 0,
             "prune": list(result.plan.prune),
             "warnings": list(result.plan.warnings),
         }
     return document
+
+
+def rehearsal_result_document(result: RehearsalResult) -> dict[str, Any]:
+    """A rehearsal alone."""
+    return {
+        "host": result.host,
+        "outcome": result.outcome,
+        "pending": list(result.pending),
+        "failed": result.failed,
+        "rehearsal": rehearsal_document(result.tried),
+        "duration_s": round(result.duration_s, 3),
+        "error": error_document(result.error, result.host),
+    }
+
+
+def rehearsal_document(tried: Sequence[FileTried]) -> list[dict[str, Any]]:
+    """What each file did to the copy in its first run; `ms` of a lock is null where it was too short to be watched."""
+    return [
+        {
+            "file": file.name,
+            "ms": file.ms,
+            "locks": [{"table": lock.table, "mode": lock.mode, "ms": lock.ms} for lock in file.locks],
+            "written": [
+                {"table": w.table, "inserted": w.inserted, "updated": w.updated, "deleted": w.deleted}
+                for w in file.written
+            ],
+            "rewritten": [{"table": s.name, "bytes": s.bytes} for s in file.rewritten],
+            "indexes": [{"index": s.name, "bytes": s.bytes} for s in file.indexes],
+        }
+        for file in tried
+    ]
 
 
 def rollback_document(result: RollbackResult) -> dict[str, Any]:

@@ -46,11 +46,11 @@ apply_migrations() {
   done
 }
 
-# run_migrations FIRST: everything happens inside one execution, so that what ends it ends all of it
+# run_migrations FIRST [RUN]: of a rehearsal its first or second run, else 0; everything happens inside one execution, so that what ends it ends all of it
 run_migrations() {
   pg_options_before=$pg_options
   pg_options=$apply_options
-  with_database "$apply_database" sh -c "$(cat "$job/sh/run_inside.sh")" run "$1" "$pg_bin" "$apply_key" <"$job/run.tar" >>"$job/output" 7>&-
+  with_database "$apply_database" sh -c "$(cat "$job/sh/run_inside.sh")" run "$1" "$pg_bin" "$apply_key" "${2:-0}" <"$job/run.tar" >>"$job/output" 7>&-
   run_status=$?
   pg_options=$pg_options_before
   return "$run_status"

@@ -4,18 +4,26 @@
 
 # back_up NAME KIND
 back_up() {
+  write_backup "$1"
+  publish_backup "$1" "$2" || { fail_for_space; fail backup_failed "$backup could not be published"; }
+  written_backup="$backups/$1"
+  emit "{\"event\":\"backed_up\",\"backup\":\"$backup\",\"bytes\":$dump_bytes,\"sha256\":\"$dump_sum\",\"tables\":$dump_tables,\"rows\":$dump_rows}"
+}
+
+# write_backup NAME: a dump that proves itself, not published yet
+write_backup() {
   backup=$1
   mkdir -p "$backups" && chmod 700 "$backups" || fail directory "can't make $backups"
   backup_part="$backups/.$backup.part"
   do_at_end drop_partial_backup
   emit "{\"event\":\"backing_up\",\"backup\":\"$backup\"}"
   case $1 in
-    *.sql.zst) set -- "$1" "$2" -Zzstd:3 ;;
-    *.dump) set -- "$1" "$2" -Z1 -Fc ;;
-    *) set -- "$1" "$2" -Z1 ;;
+    *.sql.zst) set -- -Zzstd:3 ;;
+    *.dump) set -- -Z1 -Fc ;;
+    *) set -- -Z1 ;;
   esac
   # -Z: pg_dump compresses by itself, so there is no pipe that could hide its exit status
-  pg "$database" pg_dump "$3" ${4:+"$4"} --lock-wait-timeout=60000 </dev/null >"$backup_part" 7>&-
+  pg "$database" pg_dump "$@" --lock-wait-timeout=60000 </dev/null >"$backup_part" 7>&-
   dumped=$?
   if [ "$dumped" -ne 0 ]; then
     fail_for_space
@@ -28,8 +36,7 @@ back_up() {
       fail backup_unverified "the dump has $dump_tables tables, the database $tables"
     fi
   fi
-  publish_backup "$1" "$2" || { fail_for_space; fail backup_failed "$backup could not be published"; }
-  emit "{\"event\":\"backed_up\",\"backup\":\"$backup\",\"bytes\":$dump_bytes,\"sha256\":\"$dump_sum\",\"tables\":$dump_tables,\"rows\":$dump_rows}"
+  written_backup=$backup_part
 }
 
 drop_partial_backup() { rm -f "$backup_part" "$backup_part.json"; }

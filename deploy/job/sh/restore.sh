@@ -88,7 +88,13 @@ dress_side() {
 }
 
 drop_side() {
-  query "$maintenance" -v side="$side" <"$job/sql/drop_side.sql" >/dev/null 2>&1 7>&-
+  if [ -n "$side" ]; then query "$maintenance" -v side="$side" <"$job/sql/drop_side.sql" >/dev/null 2>&1 7>&-; fi
+}
+
+# drop_copy: nobody needs it any more
+drop_copy() {
+  drop_side || emit "{\"event\":\"warning\",\"text\":\"the scratch database $(json "$side") could not be dropped; repair removes it\"}"
+  side=
 }
 
 # restore_side: strictly, into a database that nobody uses

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import shlex
 import subprocess
 import tarfile
 from dataclasses import replace
@@ -21,6 +22,7 @@ from deploy.job.compile import (
     _array,
     _psql_quote,
     _watch_interval_s,
+    compile_rehearsal,
     compile_release,
     driver,
 )
@@ -105,6 +107,24 @@ class TestADeploy:
         job = compile_release(a_plan(a_migration(2), a_migration(3)), a_place(), [])
         assert "\n".join(steps_of(job)) == snapshot
 
+    def test_is_rehearsed_between_its_backup_and_anything_else(self) -> None:
+        steps = steps_of(compile_release(a_plan(a_migration(2)), a_place(), []))
+        names = [shlex.split(step)[1] for step in steps]
+        assert names[2:8] == [
+            "back up",
+            "restore a copy",
+            "rehearse",
+            "drop the copy",
+            "write the proof",
+            "install migrations",
+        ]
+        never = steps_of(compile_release(a_plan(a_migration(2), rehearse="never"), a_place(), []))
+        assert [step for step in steps if step not in never] == steps[3:7]
+
+    def test_alone_leaves_out_all_that_changes_anything(self, snapshot: SnapshotAssertion) -> None:
+        job = compile_rehearsal(a_plan(a_migration(2)), a_place())
+        assert re.sub(r"rehearsal_\w+", "rehearsal_ID", "\n".join(steps_of(job))) == snapshot
+
     def test_has_no_step_for_what_there_is_nothing_to_do_for(self) -> None:
         seen = an_observation(ledger=ledger_of(a_migration(1)), migrations_sum="sum")
         plan = plan_release([a_migration(1)], "sum", seen, some_settings(), Wish())
@@ -184,7 +204,7 @@ class TestWhatPsqlReads:
         at = a_place(author=Author(by, source, None, "0.1.0"), settings=some_settings(ledger_schema=schema))
         plan = a_plan(a_migration(2, text="CREATE INDEX CONCURRENTLY i ON t (a);"))
         for line in driver(plan, "id", "mark", at).split("\n"):
-            assert re.match(r"\\(set|i|warn|unset) |-- file|$", line)
+            assert re.match(r"(-- in run 1: )?\\(set|i|warn|unset) |-- file|$", line)
 
 
 class TestTheSessionThatApplies:
@@ -256,7 +276,7 @@ class TestTimeouts:
     def test_of_a_file_hold_for_its_transaction(self) -> None:
         lines = self.driven(self.TEXT + "SELECT 1;\n").splitlines()
         begun = lines.index("\\i '@DIR@/sql/begin_transaction.sql'")
-        assert lines[begun + 1 : begun + 4] == [
+        assert lines[begun + 2 : begun + 5] == [
             "SET LOCAL lock_timeout = 30000;",
             "SET LOCAL statement_timeout = 0;",
             "\\i '@DIR@/migrations/002_step.sql'",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.job.outcome import _REASONS, KEPT_LINES, Record, explain, find_psql_error
+from deploy.job.outcome import _REASONS, COPY, KEPT_LINES, Record, explain, find_psql_error, tried
 from deploy.model.errors import DeployError, JobDied, OutcomeUnknown
 from deploy.model.event import (
     BackupProven,
@@ -19,8 +19,12 @@ from deploy.model.event import (
     ConfirmationAwaited,
     ConnectionDropped,
     ConnectionRestored,
+    CopyRestored,
     DatabaseForgotten,
     Event,
+    FileMeasured,
+    FileTimed,
+    HeldLock,
     InvalidIndexes,
     JobBegun,
     JobEnded,
@@ -29,6 +33,9 @@ from deploy.model.event import (
     LockRefused,
     MigrationApplied,
     MigrationStarted,
+    RehearsalStarted,
+    RehearsalTimed,
+    Rehearsed,
     Retrying,
     RowSettled,
     ServerSaid,
@@ -97,7 +104,40 @@ def failed(reason: str = "migration", rows: tuple[RowSettled, ...] = ()) -> JobE
     return JobEnded("failed", reason, rows)
 
 
+def rehearsed(run: int, *lines: str) -> list[Event]:
+    """Fail on the copy, in the second file of one of the two runs."""
+    return [
+        StepStarted("back up"),
+        BackupStarted(TAKEN.name),
+        TAKEN,
+        StepStarted(COPY),
+        CopyRestored(2, 9),
+        StepStarted("rehearse"),
+        RehearsalStarted(run),
+        MigrationStarted("001_step.sql", run),
+        MigrationApplied("001_step.sql", run),
+        MigrationStarted("002_step.sql", run),
+        *said(*lines),
+        JobFailed("rehearsal_run", "psql ended with status 3"),
+        failed("rehearsal_run"),
+    ]
+
+
 STORIES: dict[str, list[Event]] = {
+    "a statement failed on the copy": rehearsed(1, *SYNTAX),
+    "a file can't be repeated": rehearsed(2, *SYNTAX),
+    "psql went away on the copy": rehearsed(1, "Killed"),
+    "the backup doesn't restore": [
+        StepStarted(COPY),
+        *said("psql:<stdin>:7: ERROR:  42P01: relation is missing"),
+        JobFailed("restore_failed", "psql ended with status 3"),
+        failed("restore_failed"),
+    ],
+    "the backup can't be used": [
+        StepStarted(COPY),
+        JobFailed("backup_unusable", "it could not be read twice"),
+        failed("backup_unusable"),
+    ],
     "a statement failed": [*second_of_two(*SYNTAX), failed()],
     "a statement failed, and the ledger knows what stands": [
         *second_of_two(*UNIQUE),
@@ -218,13 +258,19 @@ PSQL_ERROR = st.builds(
     SQLSTATE,
     TEXT,
 )
+LOCKS = st.lists(st.builds(HeldLock, TEXT, TEXT, st.none() | COUNT), max_size=2).map(tuple)
 EVENTS = st.one_of(
     st.builds(JobBegun, TEXT, TEXT),
     st.builds(StepStarted, TEXT),
     st.builds(BackupStarted, TEXT),
     st.builds(BackupTaken, TEXT, COUNT, TEXT, COUNT, COUNT),
-    st.builds(MigrationStarted, FILE),
-    st.builds(MigrationApplied, FILE),
+    st.builds(MigrationStarted, FILE, st.integers(0, 2)),
+    st.builds(MigrationApplied, FILE, st.integers(0, 2)),
+    st.builds(CopyRestored, COUNT, COUNT),
+    st.builds(RehearsalStarted, COUNT),
+    st.builds(FileMeasured, FILE, st.booleans(), st.just(()), LOCKS, st.just(()), st.just(()), st.just(())),
+    st.builds(RehearsalTimed, st.lists(st.builds(FileTimed, FILE, COUNT, LOCKS), max_size=2).map(tuple)),
+    st.builds(Rehearsed),
     st.builds(InvalidIndexes, st.lists(TEXT, max_size=3).map(tuple)),
     st.builds(Waiting, COUNT, TEXT, TEXT, TEXT, TEXT, TEXT),
     st.builds(Retrying, COUNT, COUNT, COUNT),
@@ -309,6 +355,13 @@ class TestAJobThatDidntEndWell:
 
 
 class TestARecord:
+    def test_of_a_rehearsal_has_applied_nothing(self) -> None:
+        timed = FileTimed("001_step.sql", 7, ())
+        record = record_of([*rehearsed(1, *SYNTAX)[:9], RehearsalTimed((timed,)), Rehearsed()])
+        assert record.applied == []
+        assert record.rehearsed
+        assert record.tried == (tried(timed, None),)
+
     def test_adds_up_to_what_was_done(self) -> None:
         changes = ChangesShown((), ())
         record = record_of([*second_of_two("a"), changes, InvalidIndexes(("i",)), BLOCKER])

@@ -17,8 +17,12 @@ from deploy.model.event import (
     BackupTaken,
     ChangesShown,
     ConfirmationAwaited,
+    CopyRestored,
     DatabaseForgotten,
     Event,
+    FileMeasured,
+    FileTimed,
+    HeldLock,
     InvalidIndexes,
     JobBegun,
     JobEnded,
@@ -27,12 +31,17 @@ from deploy.model.event import (
     LockRefused,
     MigrationApplied,
     MigrationStarted,
+    RehearsalStarted,
+    RehearsalTimed,
+    Rehearsed,
     Retrying,
     RowSettled,
     StepStarted,
+    Stored,
     TableChange,
     Waiting,
     Warned,
+    WrittenRows,
     event_from,
 )
 
@@ -46,6 +55,31 @@ EXAMPLES: list[tuple[str, Event]] = [
     ),
     ('{"event":"migration","name":"001_a.sql"}', MigrationStarted("001_a.sql")),
     ('{"event":"applied","name":"001_a.sql"}', MigrationApplied("001_a.sql")),
+    ('{"event":"migration","name":"001_a.sql","run":1}', MigrationStarted("001_a.sql", 1)),
+    ('{"event":"applied","name":"001_a.sql","run":2}', MigrationApplied("001_a.sql", 2)),
+    ('{"event":"copied","tables":2,"rows":9}', CopyRestored(2, 9)),
+    ('{"event":"rehearsing","run":1}', RehearsalStarted(1)),
+    (
+        (
+            '{"event":"measured","name":"001_a.sql","open":true,"made":["public.n"],"locks":[{"table":"public.t","mode":"ShareLock"}],'
+            '"written":[{"table":"public.t","inserted":1,"updated":2,"deleted":3}],'
+            '"rewritten":[{"table":"public.t","bytes":4}],"indexes":[{"table":"public.i","bytes":5}]}'
+        ),
+        FileMeasured(
+            "001_a.sql",
+            True,
+            ("public.n",),
+            (HeldLock("public.t", "ShareLock"),),
+            (WrittenRows("public.t", 1, 2, 3),),
+            (Stored("public.t", 4),),
+            (Stored("public.i", 5),),
+        ),
+    ),
+    (
+        '{"event":"timed","files":[{"name":"001_a.sql","ms":7,"held":[{"table":"public.t","mode":"ShareLock","ms":6}]}]}',
+        RehearsalTimed((FileTimed("001_a.sql", 7, (HeldLock("public.t", "ShareLock", 6),)),)),
+    ),
+    ('{"event":"rehearsed"}', Rehearsed()),
     ('{"event":"invalid_indexes","indexes":["public.i"]}', InvalidIndexes(("public.i",))),
     (
         '{"event":"waiting","pid":7,"application":"","user":"u","state":"active","since":"now","query":"SELECT 1"}',

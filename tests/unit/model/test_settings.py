@@ -40,6 +40,8 @@ class TestSettings:
             keep_backups=10,
             keep_days=0,
             keep_replaced=7,
+            rehearse="auto",
+            rehearse_limit=10**9,
             lock_timeout_ms=5000,
             statement_timeout_ms=0,
             ledger_schema="deploy",
