@@ -29,6 +29,7 @@ VARIABLES = {name: os.environ.pop(name) for name in list(os.environ) if name.sta
 
 JSON = "Print one JSON document on stdout, and everything else on stderr."
 REHEARSE = "Restore the backup into a scratch database and run the files there twice first: auto (up to rehearse_limit), always or never."
+INIT = "The SQL that made the schema before the first migration; init-db.sql if it is left out and there is one."
 YES = "Answer yes to the question; needed where there is no terminal."
 
 
@@ -84,28 +85,70 @@ def deploy(  # noqa: PLR0913 - the contract's flags
         "reapply": "Rehearse running this migration again, edited or not.",
         "baseline": "Take everything up to this number for applied.",
         "allow_late": "Rehearse files whose number is lower than one that is applied.",
+        "embedded": "Rehearse every file on a throw-away PostgreSQL on this machine: no Docker, no server.",
+        "init": INIT,
         "json": JSON,
     },
 )
 def rehearse(  # noqa: PLR0913 - a flag each
-    c: Context, *, only: str = "", reapply: str = "", baseline: str = "", allow_late: bool = False, json: bool = False
+    c: Context,
+    *,
+    only: str = "",
+    reapply: str = "",
+    baseline: str = "",
+    allow_late: bool = False,
+    embedded: bool = False,
+    init: str = "",
+    json: bool = False,
 ) -> None:
     """Run the pending migrations twice on a copy, say what they lock and rewrite, and change nothing.
 
     Example: fab -H prod rehearse
     """
     from deploy.commands.rehearse import rehearse as try_out  # noqa: PLC0415
+    from deploy.commands.rehearse import rehearse_embedded  # noqa: PLC0415
     from deploy.plan.release import Wish  # noqa: PLC0415
     from deploy.report.document import rehearsal_result_document  # noqa: PLC0415
+
+    wish = Wish(only, reapply, baseline, allow_late)
 
     def story(servers: list[Server], console: Console) -> tuple[list[Any], DeployError | None]:
         results = []
         for server in servers:
-            results.append(try_out(server, Wish(only, reapply, baseline, allow_late), console))
+            results.append(try_out(server, wish, console))
             console.rehearsal_result(results[-1])
             if results[-1].error:
                 break
         return [rehearsal_result_document(r) for r in results], results[-1].error
+
+    def story_here(settings: Settings, console: Console) -> tuple[list[Any], DeployError | None]:
+        if settings.environment != "local":
+            raise UsageError("--embedded is for this machine, and -H names another", hint="Leave one of the two out.")
+        result = rehearse_embedded(settings, init, wish, console)
+        console.rehearsal_result(result)
+        return [rehearsal_result_document(result)], result.error
+
+    if embedded:
+        _tell_here(c, story_here, json=json)
+    else:
+        _tell(c, story, json=json, changes=True)
+
+
+@task(auto_shortflags=False, help={"init": INIT, "json": JSON})
+def drift(c: Context, *, init: str = "", json: bool = False) -> None:
+    """Compare a database's schema with what its migrations make of an empty one.
+
+    Example: fab -H prod drift
+    """
+    from deploy.commands.drift import drift as look  # noqa: PLC0415
+    from deploy.report.document import drift_document  # noqa: PLC0415
+
+    def story(servers: list[Server], console: Console) -> tuple[list[Any], DeployError | None]:
+        results = []
+        for server in servers:
+            results.append(look(server, init, console))
+            console.drift_result(results[-1])
+        return [drift_document(r) for r in results], next((r.error for r in results if r.error), None)
 
     _tell(c, story, json=json, changes=True)
 
@@ -677,6 +720,7 @@ if hasattr(program, "core"):
 ns = Collection(
     deploy,
     rehearse,
+    drift,
     rollback,
     undo,
     forget,

@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from deploy.commands.drift import read_init
+from deploy.commands.embedded import embedded
 from deploy.commands.release import directory_sum
 from deploy.commands.running import outcome_of, run_job
 from deploy.job.build import Setting
@@ -17,6 +19,7 @@ from deploy.project import author, read_sources
 if TYPE_CHECKING:
     from deploy.job.outcome import FileTried
     from deploy.model.errors import DeployError
+    from deploy.model.settings import Settings
     from deploy.report.console import Console
     from deploy.server.target import Server
 
@@ -63,3 +66,15 @@ def rehearse(server: Server, wish: Wish, console: Console) -> RehearsalResult:
         tried=record.tried,
         error=error,
     )
+
+
+def rehearse_embedded(settings: Settings, init: str, wish: Wish, console: Console) -> RehearsalResult:
+    """Run every file twice on a throw-away PostgreSQL that has only what `init` made.
+
+    Raises:
+        DeployError: something was found wrong before anything was done.
+    """
+    path, script = read_init(init, contained=False)
+    console.note(f"a PostgreSQL of its own{f', with {path}' if path else ''}")
+    with embedded(settings, script or "") as server:
+        return rehearse(server, replace(wish, throwaway=True), console)

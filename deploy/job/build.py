@@ -99,6 +99,7 @@ JOB_SH = (
     "apply.sh",
     "restore.sh",
     "rehearse.sh",
+    "drift.sh",
     "swap.sh",
     "in_place.sh",
     "repair.sh",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from deploy.job.build import Setting
+    from deploy.model.migration import Migration
     from deploy.plan.release import Pending, ReleasePlan
     from deploy.project import SourceFile
 
@@ -53,7 +54,7 @@ def compile_release(plan: ReleasePlan, at: Setting, files: Sequence[SourceFile])
     build = Build("deploy", at)
     steps = [BEGIN, Step("lock the database", ("hold_database", plan.ledger_fingerprint))]
     if plan.pending or plan.baseline:
-        build.add({"run.tar": _run_tar(plan, build.job_id, build.mark, at)})
+        build.add({"run.tar": _run_tar(plan.pending, plan.baseline, build.job_id, build.mark, at)})
     if plan.backup:
         steps.append(Step("back up", ("back_up", plan.backup, "pre_deploy")))
         steps += _rehearsing(plan, at)
@@ -76,13 +77,13 @@ def compile_release(plan: ReleasePlan, at: Setting, files: Sequence[SourceFile])
         "baseline": [m.name for m in plan.baseline],
         "backup": plan.backup,
     }
-    return build.job(steps, decided, migration_json=json.dumps(plan.last_applied), **_applying(plan, at))
+    return build.job(steps, decided, migration_json=json.dumps(plan.last_applied), **_applying(plan.pending, at))
 
 
 def compile_rehearsal(plan: ReleasePlan, at: Setting) -> Job:
     """Compile a deploy's rehearsal alone: its backup is not published, and goes with the copy."""
     build = Build("rehearse", at)
-    build.add({"run.tar": _run_tar(plan, build.job_id, build.mark, at)})
+    build.add({"run.tar": _run_tar(plan.pending, plan.baseline, build.job_id, build.mark, at)})
     steps = [
         BEGIN,
         Step("lock the database", ("hold_database", plan.ledger_fingerprint)),
@@ -93,24 +94,41 @@ def compile_rehearsal(plan: ReleasePlan, at: Setting) -> Job:
         *_rehearsing(plan, at),
     ]
     decided = {"files": [{"name": p.migration.name, "sha256": p.migration.sha256} for p in plan.pending]}
-    return build.job(steps, decided, **_applying(plan, at))
+    return build.job(steps, decided, **_applying(plan.pending, at))
+
+
+def compile_drift(files: Sequence[Pending], init: str | None, at: Setting) -> Job:
+    """Compile the building of a schema from files alone, and the saving of both schemas; `init` is SQL that comes before them."""
+    build = Build("drift", at)
+    build.add({"run.tar": _run_tar(files, (), build.job_id, build.mark, at)})
+    steps = [BEGIN, Step("create a scratch database", ("create_scratch", _side(at)))]
+    if init is not None:
+        build.add({"init.sql": init.encode()})
+        steps.append(Step("initialize it", ("initialize_scratch",)))
+    if files:
+        steps.append(Step("apply every migration there", ("migrate_scratch", str(len(files)))))
+    steps += [Step("compare", ("save_schemas",)), Step("drop the scratch database", ("drop_copy",))]
+    return build.job(steps, {"files": len(files)}, **_applying(files, at))
+
+
+def _side(at: Setting) -> str:
+    return f"{stem(at.settings.database)}_side_{at.seen.time.strftime(STAMP)}"
 
 
 def _rehearsing(plan: ReleasePlan, at: Setting) -> list[Step]:
     if not plan.rehearsal.restore:
         return []
-    side = f"{stem(at.settings.database)}_side_{at.seen.time.strftime(STAMP)}"
     runs = [Step("rehearse", ("rehearse", str(len(plan.pending))))] if plan.rehearsal.runs else []
-    return [Step(COPY, ("restore_copy", side)), *runs, Step("drop the copy", ("drop_copy",))]
+    return [Step(COPY, ("restore_copy", _side(at))), *runs, Step("drop the copy", ("drop_copy",))]
 
 
-def _applying(plan: ReleasePlan, at: Setting) -> dict[str, object]:
+def _applying(files: Sequence[Pending], at: Setting) -> dict[str, object]:
     return {
         "apply_options": _apply_options(at),
         "lock_tries": LOCK_TRIES,
         "watch_s": min(
             _watch_interval_s(at.settings.lock_timeout_ms if own is None else own)
-            for own in (None, *(p.reading.directives.lock_timeout_ms for p in plan.pending))
+            for own in (None, *(p.reading.directives.lock_timeout_ms for p in files))
         ),
     }
 
@@ -134,11 +152,11 @@ def _apply_options(at: Setting) -> str:
     return " ".join(f"-c {name}={value}" for name, value in options.items())
 
 
-def _run_tar(plan: ReleasePlan, job_id: str, mark: str, at: Setting) -> bytes:
+def _run_tar(pending: Sequence[Pending], baseline: Sequence[Migration], job_id: str, mark: str, at: Setting) -> bytes:
     """Pack what psql reads: the driver, its SQL, and the files as they are to be run; the sums of all of them last."""
-    files = {f"migrations/{p.migration.name}": p.text for p in plan.pending}
+    files = {f"migrations/{p.migration.name}": p.text for p in pending}
     files |= {f"sql/{name}.sql": sql(name).encode() for name in APPLY_SQL}
-    files["main.sql"] = driver(plan, job_id, mark, at).encode()
+    files["main.sql"] = driver(pending, baseline, job_id, mark, at).encode()
     files["SHA256SUMS"] = "".join(
         f"{sha256(content).hexdigest()}  {path}\n" for path, content in files.items()
     ).encode()
@@ -149,7 +167,7 @@ def _run_tar(plan: ReleasePlan, job_id: str, mark: str, at: Setting) -> bytes:
     return packed.getvalue()
 
 
-def driver(plan: ReleasePlan, job_id: str, mark: str, at: Setting) -> str:
+def driver(pending: Sequence[Pending], baseline: Sequence[Migration], job_id: str, mark: str, at: Setting) -> str:
     """Write the SQL that takes psql through the run; run_inside.sh puts the directory in for `@DIR@`, and the run for `@RUN@`."""
     author = at.author
     head = _variables(
@@ -166,12 +184,12 @@ def driver(plan: ReleasePlan, job_id: str, mark: str, at: Setting) -> str:
         }
     )
     lines = [head, "\\i '@DIR@/sql/session.sql'\n\\i '@DIR@/sql/ledger.sql'\n"]
-    for migration in plan.baseline:
+    for migration in baseline:
         lines.append(_variables({"deploy_name": migration.name, "deploy_sha256": migration.sha256}))
         lines.append("\\i '@DIR@/sql/baseline.sql'\n")
     lines.append("-- files\n")
-    for number, pending in enumerate(plan.pending, start=1):
-        lines.append(f"-- file {number}\n{_drive(pending, head, mark)}")
+    for number, file in enumerate(pending, start=1):
+        lines.append(f"-- file {number}\n{_drive(file, head, mark)}")
     return "".join(lines)
 
 

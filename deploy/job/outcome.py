@@ -20,6 +20,7 @@ from deploy.model.errors import (
     JobDied,
     LockHeld,
     MigrationFailed,
+    MigrationInvalid,
     MigrationUnfinished,
     NoSpace,
     NotConfirmed,
@@ -279,6 +280,11 @@ _REASONS: Mapping[str, tuple[type[DeployError], str, str]] = {
         "the backup doesn't restore: {detail}; the live database is untouched",
         "Choose another; `fab -H {host} rollback --backup=` lists them.",
     ),
+    "scratch_failed": (
+        MigrationInvalid,
+        "the script of --init doesn't run in an empty database: {detail}",
+        "Mend what psql says above, or give --init another script.",
+    ),
     "rehearsal_moved": (
         MigrationFailed,
         "run a second time on a copy, these migrations moved {detail}; nothing was applied",
@@ -393,7 +399,7 @@ def _explain_rehearsal(record: Record, failed: JobFailed) -> DeployError:
         hint=f"Mend {name} and deploy again."
         if record.run == 1
         else f"Make {name} safe to repeat (IF NOT EXISTS, OR REPLACE, a guard), or deploy it as it is with --rehearse=never.",
-        details=(*excerpt, f"that was its {run} run on a copy: nothing was applied"),
+        details=(*excerpt, f"that was its {run} run on a scratch database: nothing was applied"),
     )
 
 

@@ -182,6 +182,12 @@ class ExtensionLacking(DeployError):
     status = 38
 
 
+class SchemaDrifted(DeployError):
+    """The database's schema isn't what its migrations produce."""
+
+    status = 39
+
+
 # 40s: backups
 
 

@@ -39,6 +39,7 @@ class Settings:
     keep_replaced: int
     rehearse: str
     rehearse_limit: int
+    drift_ignore: tuple[str, ...]
     lock_timeout_ms: int
     statement_timeout_ms: int
     ledger_schema: str
@@ -59,6 +60,7 @@ DEFAULTS: Mapping[str, str] = {
     "keep_replaced": "7",
     "rehearse": "auto",
     "rehearse_limit": "1 GB",
+    "drift_ignore": "",
     "lock_timeout": "5s",
     "statement_timeout": "0",
     "ledger_schema": "deploy",
@@ -247,6 +249,11 @@ def _rehearse(value: object) -> str:
     return value
 
 
+def _patterns(value: object) -> tuple[str, ...]:
+    found = value if isinstance(value, list) else _text("" if value is None else value).split(",")
+    return tuple(pattern for pattern in (_text(each).strip() for each in found) if pattern)
+
+
 def _size(value: object) -> int:
     match = re.fullmatch(r"\s*([0-9]{1,9})\s*(kB|MB|GB|TB)\s*", str(value))
     if not match:
@@ -283,6 +290,7 @@ _READERS: Mapping[str, tuple[str, Callable[[object], Any]]] = {
     "keep_replaced": ("keep_replaced", _days),
     "rehearse": ("rehearse", _rehearse),
     "rehearse_limit": ("rehearse_limit", _size),
+    "drift_ignore": ("drift_ignore", _patterns),
     "lock_timeout": ("lock_timeout_ms", duration_ms),
     "statement_timeout": ("statement_timeout_ms", duration_ms),
     "ledger_schema": ("ledger_schema", _name),

@@ -48,8 +48,12 @@ def rehearse_mode(typed: str, settings: Settings) -> str:
     return typed or settings.rehearse
 
 
-def plan_rehearsal(pending: Sequence[Pending], seen: Observation, settings: Settings, mode: str) -> Rehearsal:
+def plan_rehearsal(
+    pending: Sequence[Pending], seen: Observation, settings: Settings, mode: str, *, contained: bool = True
+) -> Rehearsal:
     """Decide what of a deploy is tried on a copy.
+
+    `contained`: what the files do must not be felt outside of it.
 
     `auto` does all that can be done up to `rehearse_limit`, and says what it leaves out; `always` refuses to do less.
 
@@ -69,7 +73,7 @@ def plan_rehearsal(pending: Sequence[Pending], seen: Observation, settings: Sett
             raise
         return Rehearsal(restore=False, runs=0, less=obstacle.message)
     for each in pending:
-        if each.reach:
+        if each.reach and contained:
             return _only_the_restore(each, mode)
     return Rehearsal(restore=True, runs=RUNS if pending else 0)
 

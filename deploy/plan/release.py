@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the operator asked for beyond "everything that is pending"; numbers are NNN as typed."""
+    """What the operator asked for beyond "everything that is pending"; numbers are NNN as typed.
+
+    `throwaway`: the server is there for this alone, so that a file may reach beyond its database.
+    """
 
     only: str = ""
     reapply: str = ""
@@ -41,6 +44,7 @@ class Wish:
     allow_late: bool = False
     always_backup: bool = False
     rehearse: str = ""
+    throwaway: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +161,7 @@ def plan_release(
         require_format(seen, settings)
         require_space_for_backup(seen)
         backup = name_backup("pre_deploy", seen, settings)
-        rehearsal = plan_rehearsal(pending, seen, settings, mode)
+        rehearsal = plan_rehearsal(pending, seen, settings, mode, contained=not wish.throwaway)
     return ReleasePlan(
         baseline=baseline,
         pending=pending,

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from deploy.commands.backups import BackupResult
+    from deploy.commands.drift import DriftResult
     from deploy.commands.fetch import FetchResult
     from deploy.commands.look import Check, Entry, Status
     from deploy.commands.rehearse import RehearsalResult
@@ -219,6 +220,21 @@ class Console:
         elif not result.error:
             count = f"{len(result.pending)} migration{'s' if len(result.pending) != 1 else ''}"
             self.line(f"✅ {result.host}: {count} rehearsed in {result.duration_s:.1f} s; nothing was changed")
+
+    def drift_result(self, result: DriftResult) -> None:
+        """Show what differs, as a diff from the migrations to the database."""
+        words = {
+            "only_in_database": "is only in the database",
+            "only_in_migrations": "is only in the migrations",
+            "differs": "differs (- migrations, + database)",
+        }
+        for found in result.drift.differences:
+            self.line(f"  {found.what} {words[found.how]}")
+            for line in found.diff:
+                self.line(f"    {line}")
+        ignored = f" ({result.drift.ignored} differences ignored)" if result.drift.ignored else ""
+        if not result.error:
+            self.line(f"✅ {result.host}: the schema is what its {result.files} migrations produce{ignored}")
 
     def rollback_plan(self, host: str, plan: RollbackPlan, seen: Observation, *, dry_run: bool) -> None:
         """Show what a rollback will do."""

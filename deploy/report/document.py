@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from deploy.commands.backups import BackupResult
+    from deploy.commands.drift import DriftResult
     from deploy.commands.fetch import FetchResult
     from deploy.commands.look import Check, Entry, Status
     from deploy.commands.rehearse import RehearsalResult
@@ -75,6 +76,22 @@ def rehearsal_result_document(result: RehearsalResult) -> dict[str, Any]:
         "failed": result.failed,
         "rehearsal": rehearsal_document(result.tried),
         "duration_s": round(result.duration_s, 3),
+        "error": error_document(result.error, result.host),
+    }
+
+
+def drift_document(result: DriftResult) -> dict[str, Any]:
+    """How a database differs from its migrations."""
+    return {
+        "host": result.host,
+        "outcome": "drifted" if result.drift.differences else "same",
+        "migrations": result.files,
+        "init": result.init,
+        "ignored": result.drift.ignored,
+        "differences": [
+            {"type": d.what.type, "schema": d.what.schema, "name": d.what.name, "how": d.how, "diff": list(d.diff)}
+            for d in result.drift.differences
+        ],
         "error": error_document(result.error, result.host),
     }
 

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING
 from deploy.server.flow import CHUNK, Flow, Process, open_input, run_to_end
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from deploy.server.shell import Completed, Stream
@@ -27,7 +27,14 @@ LOOK_EVERY_S = 0.25
 
 
 class LocalShell:
-    """Runs programs here, without a shell and in a process group of their own: Ctrl-C is ours, not theirs."""
+    """Runs programs here, without a shell and in a process group of their own: Ctrl-C is ours, not theirs.
+
+    Args:
+        environment: what they find in theirs beside what is in ours.
+    """
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        self._environment = {**os.environ, **environment} if environment else None
 
     @property
     def name(self) -> str:
@@ -41,17 +48,17 @@ class LocalShell:
         timeout_s: float = 60.0,
         limit: int = 64 * 2**20,
     ) -> Completed:
-        return run_to_end(spawn(argv), name=NAME, stdin=stdin, timeout_s=timeout_s, limit=limit)
+        return run_to_end(spawn(argv, self._environment), name=NAME, stdin=stdin, timeout_s=timeout_s, limit=limit)
 
     def stream(self, argv: Sequence[str], *, stdin: bytes | Path = b"", silence_s: float = 25.0) -> Stream:
         source = open_input(stdin)
-        return Flow(spawn(argv), source, name=NAME, silence_s=silence_s)
+        return Flow(spawn(argv, self._environment), source, name=NAME, silence_s=silence_s)
 
     def close(self) -> None:
         """There is nothing to let go of."""
 
 
-def spawn(argv: Sequence[str]) -> Process:
+def spawn(argv: Sequence[str], environment: Mapping[str, str] | None = None) -> Process:
     """Start a program; one that can't be started answers as a remote shell would, in words and a status."""
     try:
         popen = subprocess.Popen(
@@ -61,6 +68,7 @@ def spawn(argv: Sequence[str]) -> Process:
             stderr=subprocess.PIPE,
             bufsize=0,
             start_new_session=True,
+            env=environment,
         )
     except FileNotFoundError:
         return Unstartable(NO_SUCH_PROGRAM, [f"{argv[0]}: not found\n".encode()])

@@ -177,3 +177,40 @@ class TestRehearse:
         said = traded.fab("rehearse", check=0).stdout
         assert "run a second time, these migrations change rows of public.trades again" in said
         assert "after these migrations the constraint dear of public.trades is not validated" in said
+
+
+class TestRehearseEmbedded:
+    def test_tries_every_file_on_a_server_of_its_own(self, site: Site) -> None:
+        (site.project / "init-db.sql").write_text(
+            "CREATE ROLE reader;\nCREATE TABLE prices (id int);\n", encoding="utf-8"
+        )
+        site.write_migration(
+            "001_grant.sql", "GRANT SELECT ON prices TO reader;\nCREATE TABLE IF NOT EXISTS t (id int);\n"
+        )
+        done = site.fab("rehearse", "--embedded", "--json", remote=False, check=0)
+        document = json.loads(done.stdout)
+        assert (document["outcome"], document["pending"]) == ("rehearsed", ["001_grant.sql"])
+        site.write_migration("002_again.sql", "CREATE TABLE again (id int);\n")
+        refused = site.fab("rehearse", "--embedded", remote=False, check=28)
+        assert 'relation "again" already exists' in refused.stdout
+        assert site.fab("rehearse", "--embedded", check=10).stdout.startswith("❌ --embedded is for this machine")
+
+
+class TestDrift:
+    def test_is_what_was_done_by_hand(self, traded: Site) -> None:
+        (traded.project / "init-db.sql").write_text("CREATE TABLE first (id int);\n", encoding="utf-8")
+        traded.psql("CREATE TABLE first (id int)")
+        assert "the schema is what its 1 migrations produce" in traded.fab("drift", check=0).stdout
+        traded.psql("ALTER TABLE trades ADD COLUMN note text; CREATE INDEX by_hand ON trades (price); DROP TABLE first")
+        done = traded.fab("drift", "--json", check=39)
+        document = json.loads(done.stdout)
+        found = {(d["type"], d["name"]): d for d in document["differences"]}
+        assert found.keys() == {("TABLE", "trades"), ("INDEX", "by_hand"), ("TABLE", "first")}
+        assert found["TABLE", "trades"]["how"] == "differs"
+        assert any("+    note text" in line for line in found["TABLE", "trades"]["diff"])
+        assert found["INDEX", "by_hand"]["how"] == "only_in_database"
+        assert found["TABLE", "first"]["how"] == "only_in_migrations"
+        ignored = {"FABRIC_DEPLOY_DRIFT_IGNORE": "public.trades, TABLE public.first"}
+        assert "(3 differences ignored)" in traded.fab("drift", env=ignored, check=0).stdout
+        assert traded.psql("SELECT count(*) FROM pg_database WHERE datname LIKE '%\\_side\\_%'") == "0"
+        traded.fab("drift", "--init=nowhere.sql", check=20)

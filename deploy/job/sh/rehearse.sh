@@ -87,12 +87,14 @@ warn_of_shortfalls() {
 
 # take_state RUN: the schema as pg_dump writes it, and the rows
 take_state() {
-  ledger_pattern="\"$(printf '%s' "$ledger_schema" | sed 's/"/""/g')\""
-  pg "$side" pg_dump --schema-only --exclude-schema="$ledger_pattern" </dev/null >"$job/schema.$1.sql" 7>&- || fail database "the copy's schema can't be read"
+  pg "$side" pg_dump --schema-only --exclude-schema="$(ledger_pattern)" </dev/null >"$job/schema.$1.sql" 7>&- || fail database "the copy's schema can't be read"
   grep -v -e '^--' -e '^$' -e '^\\restrict' -e '^\\unrestrict' "$job/schema.$1.sql" | sed 's/,$//' >"$job/schema.$1"
   query "$side" -F "$(printf '\t')" -v ledger_schema="$ledger_schema" <"$job/sql/contents.sql" >"$job/contents.$1" 7>&- ||
     fail database "the copy's rows can't be counted"
 }
+
+# ledger_pattern: the ledger's schema, as pg_dump takes a name that is no pattern
+ledger_pattern() { printf '"%s"' "$(printf '%s' "$ledger_schema" | sed 's/"/""/g')"; }
 
 # compare_states: what the second run did that it shouldn't have; contents alone may well move, as updated_at = now() does
 compare_states() {

@@ -189,7 +189,9 @@ class TestWhatPsqlReads:
             a_migration(5),
         ]
         plan = a_plan(*found, baseline="2")
-        assert driver(plan, "20261122_120000_c0ffee00", "0123456789abcdef", a_place()) == snapshot
+        assert (
+            driver(plan.pending, plan.baseline, "20261122_120000_c0ffee00", "0123456789abcdef", a_place()) == snapshot
+        )
 
     @given(TEXT)
     def test_has_every_word_quoted_so_that_psql_reads_it_back(self, text: str) -> None:
@@ -203,7 +205,7 @@ class TestWhatPsqlReads:
     def test_has_one_command_a_line_whatever_the_words_are(self, by: str, source: str, schema: str) -> None:
         at = a_place(author=Author(by, source, None, "0.1.0"), settings=some_settings(ledger_schema=schema))
         plan = a_plan(a_migration(2, text="CREATE INDEX CONCURRENTLY i ON t (a);"))
-        for line in driver(plan, "id", "mark", at).split("\n"):
+        for line in driver(plan.pending, plan.baseline, "id", "mark", at).split("\n"):
             assert re.match(r"(-- in run 1: )?\\(set|i|warn|unset) |-- file|$", line)
 
 
@@ -271,7 +273,7 @@ class TestTimeouts:
     TEXT = "-- deploy: lock-timeout 30s\n-- deploy: statement-timeout 0\n"
 
     def driven(self, text: str) -> str:
-        return driver(a_plan(a_migration(2, text=text)), "job", "mark", a_place())
+        return driver(a_plan(a_migration(2, text=text)).pending, (), "job", "mark", a_place())
 
     def test_of_a_file_hold_for_its_transaction(self) -> None:
         lines = self.driven(self.TEXT + "SELECT 1;\n").splitlines()

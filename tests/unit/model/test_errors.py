@@ -38,6 +38,7 @@ PUBLISHED = {
     "DatabaseLost": 36,
     "DatabaseRightsLacking": 37,
     "ExtensionLacking": 38,
+    "SchemaDrifted": 39,
     "BackupFailed": 40,
     "BackupUnverified": 41,
     "BackupNotFound": 42,

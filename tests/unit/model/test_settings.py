@@ -42,6 +42,7 @@ class TestSettings:
             keep_replaced=7,
             rehearse="auto",
             rehearse_limit=10**9,
+            drift_ignore=(),
             lock_timeout_ms=5000,
             statement_timeout_ms=0,
             ledger_schema="deploy",
@@ -177,7 +178,12 @@ class TestABadSetting:
         except SettingsInvalid as refused:
             assert refused.message.isprintable()  # noqa: PT017 - whether it is raised is not the question
 
-    @given(st.sets(st.sampled_from(sorted(set(DEFAULTS) - {"known_hosts", "postgres_bin", "container"})), min_size=1))
+    @given(
+        st.sets(
+            st.sampled_from(sorted(set(DEFAULTS) - {"known_hosts", "postgres_bin", "container", "drift_ignore"})),
+            min_size=1,
+        )
+    )
     def test_is_named_together_with_all_others(self, bad: set[str]) -> None:
         words = refusal(dict.fromkeys(bad, ""))
         assert {name for name in DEFAULTS if f"deploy.{name} must " in words} == bad
@@ -188,6 +194,28 @@ class TestABadSetting:
             settings_from({key: value}, {}, "prod")
         except SettingsInvalid as refused:
             assert refused.message.startswith(f"deploy.{key} must ")  # noqa: PT017 - it may also be accepted
+
+
+class TestASize:
+    @pytest.mark.parametrize(
+        ("written", "count"), [("500 MB", 5 * 10**8), ("1GB", 10**9), (" 3 kB ", 3000), ("0 TB", 0)]
+    )
+    def test_is_written_with_its_unit(self, written: str, count: int) -> None:
+        assert settings_from({"rehearse_limit": written}, {}, "prod").rehearse_limit == count
+
+    @pytest.mark.parametrize("written", [5, "5", "1 gb", "-1 GB", "1.5 GB", True, None])
+    def test_is_refused_without(self, written: object) -> None:
+        assert "deploy.rehearse_limit must be a size such as 500 MB or 1 GB" in refusal({"rehearse_limit": written})
+
+
+class TestPatterns:
+    @pytest.mark.parametrize("written", ["a.b, TABLE c.d", ["a.b", " TABLE c.d "], "a.b,,TABLE c.d,"])
+    def test_are_a_list_or_a_text_with_commas(self, written: object) -> None:
+        assert settings_from({"drift_ignore": written}, {}, "prod").drift_ignore == ("a.b", "TABLE c.d")
+
+    @pytest.mark.parametrize("written", [5, [5], {"a": "b"}])
+    def test_are_refused_where_they_are_something_else(self, written: object) -> None:
+        assert "deploy.drift_ignore must be a text" in refusal({"drift_ignore": written})
 
 
 class TestADuration:
