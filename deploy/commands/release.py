@@ -63,7 +63,7 @@ def release(servers: Sequence[Server], wish: Wish, console: Console, *, dry_run:
         console.release_plan(item.server.name, item.plan, item.seen, dry_run=dry_run)
         if dry_run:
             results.append(ReleaseResult(item.server.name, "planned", plan=item.plan))
-        elif results and results[-1].error:
+        elif any(r.error for r in results):
             results.append(ReleaseResult(item.server.name, "not_started"))
         else:
             results.append(_run(item, who, console))

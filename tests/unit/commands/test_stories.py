@@ -199,6 +199,12 @@ class TestADeploy:
         assert [r.outcome for r in results] == ["applied", "refused", "not_started"]
         assert told(paper, results[1].error, "db2") == snapshot
 
+    def test_to_several_servers_starts_none_after_the_first_has_failed(self, project: str) -> None:
+        failing = SeenServer(host="db1", migrations_dir=project).says(event("not_started", reason="upload"), status=3)
+        others = [SeenServer(host=host, migrations_dir=project) for host in ("db2", "db3", "db4")]
+        results = release([failing, *others], Wish(), Paper(), dry_run=False)
+        assert [r.outcome for r in results] == ["refused", "not_started", "not_started", "not_started"]
+
     def test_touches_no_server_where_one_of_them_is_unfit(self, project: str) -> None:
         fit, unfit = SeenServer(migrations_dir=project), SeenServer(an_observation(locked=True), migrations_dir=project)
         with pytest.raises(LockHeld):
