@@ -420,7 +420,10 @@ def _migration_hint(record: Record, error: PsqlError, name: str, host: str) -> s
         return f"Drop what an earlier try left behind (DROP INDEX {broken}), and deploy again."
     if error.sqlstate in _LOCKED and record.waiting:
         return f"End {_blocker(record.waiting)} or wait for it, and deploy again."
-    rollback = f", or go back: fab -H {host} rollback --backup={record.backup.name}" if record.backup else ""
+    changed = _rows(record) or record.applied
+    rollback = (
+        f", or go back: fab -H {host} rollback --backup={record.backup.name}" if record.backup and changed else ""
+    )
     return f"Mend {name} and deploy again{rollback}"
 
 

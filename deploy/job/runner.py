@@ -130,7 +130,7 @@ def come_back(shell: Shell, lost: ConnectionLost, *, started: bool) -> None:
             continue
         return
     raise OutcomeUnknown(
-        f"{lost.message}, and it didn't come back: the job {'goes on' if started else 'may have started'} on the server",
+        f"{lost.message}, and it didn't come back: {'how the job ended' if started else 'whether the job was started'} isn't known",
         hint=f"See how it ended, once the server can be reached: fab -H {shell.name} follow",
     ) from lost
 

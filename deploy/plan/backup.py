@@ -106,7 +106,7 @@ def require_space_for_backup(seen: Observation) -> None:
     if seen.free_bytes < needed:
         raise NoSpace(
             f"a backup needs about {megabytes(needed)}, {megabytes(seen.free_bytes)} are free on the server",
-            hint="Free space there, or lower keep_backups; `fab -H … backups` shows what the old ones take.",
+            hint="Free space there; old backups go by deleting them and their .json in backups/, `fab -H … backups` lists them.",
         )
 
 

@@ -163,7 +163,7 @@ class Console:
     def _changes(self, changes: ChangesShown) -> None:
         if changes.written_since:
             self.line(
-                f"   {changes.written_since} rows were written since the backup, and would be gone from the live database"
+                f"   since the backup {changes.written_since} rows were inserted, updated or deleted, which this undoes"
             )
         if changes.pending_again:
             self.line(f"   pending again: {', '.join(changes.pending_again)}")
@@ -308,7 +308,7 @@ class Console:
         newest = (
             f"the newest verified one is {age(seen.time, verified[0].taken_at)} old" if verified else "none is verified"
         )
-        self.line(f"{len(found)} backups; {newest}")
+        self.line(f"{len(found)} backup{'s' if len(found) != 1 else ''}; {newest}")
 
     def backup_result(self, result: BackupResult) -> None:
         """Say how a backup ended."""

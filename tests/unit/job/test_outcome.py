@@ -150,6 +150,14 @@ STORIES: dict[str, list[Event]] = {
         JobFailed("migration", "psql ended with status 3"),
         failed(),
     ],
+    "the first statement failed, so that there is nothing to go back from": [
+        TAKEN,
+        StepStarted("apply"),
+        MigrationStarted("002_step.sql"),
+        *said(*SYNTAX),
+        JobFailed("migration", "psql ended with status 3"),
+        failed(),
+    ],
     "many were applied before": [
         *[MigrationApplied(f"{n:03}_step.sql") for n in range(1, 8)],
         MigrationStarted("008_step.sql"),
