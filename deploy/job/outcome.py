@@ -329,7 +329,8 @@ def _explain_refusal(refused: LockRefused | JobNotStarted, host: str) -> DeployE
         )
     if refused.reason == "upload":
         return UploadDamaged(
-            "what arrived on the server isn't what was sent; nothing was started", hint="Run it again."
+            "what arrived on the server isn't what was sent; nothing was started",
+            hint=f"Run it again; if it says so again, the server's disk may be full: `fab -H {host} doctor` looks.",
         )
     return DirectoryUnusable(
         "the job's directory can't be made on the server", hint="Look at the owner and the disk of remote_dir."
