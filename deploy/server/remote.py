@@ -269,7 +269,10 @@ class RemoteProcess:
             self._opened.exec_command(self._command)
         except ChannelException as error:
             raise runs_nothing(error.text) from error
-        except (SSHException, EOFError) as error:
+        except EOFError as error:
+            # the connection is gone, whatever is_active says: Paramiko wakes those who wait before it notes that
+            raise ConnectionError(str(error)) from error
+        except SSHException as error:
             if self._transport.is_active():
                 raise runs_nothing(str(error)) from error
             raise ConnectionError(str(error)) from error

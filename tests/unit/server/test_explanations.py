@@ -6,16 +6,21 @@ import errno
 import re
 import socket
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from fabric import Config, Connection
 from paramiko.config import SSHConfig
 from paramiko.ssh_exception import ChannelException, IncompatiblePeer, SSHException
 
+from deploy.model.errors import LoginRefused
 from deploy.server.dial import unreachable
 from deploy.server.known_hosts import Host
-from deploy.server.remote import credentials_of, explain, preferred
+from deploy.server.remote import RemoteProcess, credentials_of, explain, preferred
 from deploy.server.ssh_config import Address, Destination, destination_of
+
+if TYPE_CHECKING:
+    from paramiko.transport import Transport
 
 HOST = Host("db.example.com", 2222)
 
@@ -61,6 +66,32 @@ class TestAFailedHandshake:
         gateway = Connection("bastion", config=Config(ssh_config=SSHConfig(), lazy=True))
         explanation = explain(a_destination(), gateway, ChannelException(2, "Connect failed"))
         assert explanation.message == "the jump host bastion can't reach db.example.com:2222: Connect failed"
+
+
+class TestAProgramThatDoesntStart:
+    @pytest.mark.parametrize(
+        ("error", "active", "kind"),
+        [
+            pytest.param(EOFError(), True, ConnectionError, id="just broken"),
+            pytest.param(EOFError(), False, ConnectionError, id="broken"),
+            pytest.param(SSHException("SSH session not active"), False, ConnectionError, id="broken before"),
+            pytest.param(SSHException("Channel closed."), True, LoginRefused, id="refused"),
+            pytest.param(ChannelException(1, "Administratively prohibited"), True, LoginRefused, id="no session"),
+        ],
+    )
+    def test_is_told_from_a_connection_that_broke(self, error: Exception, active: bool, kind: type[Exception]) -> None:
+        """Paramiko wakes those who wait before it notes that the transport is closed."""
+
+        class Trouble:
+            def open_session(self, timeout: float) -> None:
+                raise error
+
+            def is_active(self) -> bool:
+                return active
+
+        process = RemoteProcess(cast("Transport", Trouble()), b"true", lambda: None)
+        with pytest.raises(kind):
+            process.start()
 
 
 class TestTheKindOfHostKeyAskedFor:
