@@ -34,9 +34,14 @@ LOCK_TRIES = 5
 IDLE_IN_TRANSACTION_MS = 600_000
 """A session that applies and has lost its psql ends after this."""
 
+STOP = "\\set ON_ERROR_STOP on\n\\set VERBOSITY verbose\n"
+r"""Whether psql stops at an \i is settled where the \i stands, not in the file that it reads."""
+
+RESET_PSQL = "\\i '@DIR@/sql/reset_psql.sql'\n"
+
 APPLY_SQL = (
     "session",
-    "reset_session",
+    "reset_psql",
     "begin_transaction",
     "begin_outside",
     "finish_transaction",
@@ -183,7 +188,7 @@ def driver(pending: Sequence[Pending], baseline: Sequence[Migration], job_id: st
             "deploy_version": author.version,
         }
     )
-    lines = [head, "\\i '@DIR@/sql/session.sql'\n\\i '@DIR@/sql/ledger.sql'\n"]
+    lines = [head, "\\i '@DIR@/sql/session.sql'\n\\i '@DIR@/sql/ledger.sql'\n", RESET_PSQL]
     for migration in baseline:
         lines.append(_variables({"deploy_name": migration.name, "deploy_sha256": migration.sha256}))
         lines.append("\\i '@DIR@/sql/baseline.sql'\n")
@@ -194,7 +199,11 @@ def driver(pending: Sequence[Pending], baseline: Sequence[Migration], job_id: st
 
 
 def _drive(pending: Pending, head: str, mark: str) -> str:
-    """Write the SQL around one file. The variables come again: the file before may have set them."""
+    r"""Write the SQL around one file.
+
+    Only a file with a backslash in it can have a psql command, and so change what psql itself remembers: behind any other, setting it
+    all again would cost more than the file does.
+    """
     name = pending.migration.name
     outside = pending.reading.way is Way.OUTSIDE
     way = "outside" if outside else "transaction"
@@ -208,24 +217,22 @@ def _drive(pending: Pending, head: str, mark: str) -> str:
         "deploy_concurrent": _array([index for _, index in pending.reading.concurrent_indexes]),
         "deploy_invalid": "{}",
     }
-    # whether psql stops at an \i is settled where the \i stands, not in the file that it reads
-    stop = "\\set ON_ERROR_STOP on\n\\set VERBOSITY verbose\n"
     lines = [
-        stop + head,
         _variables(variables),
         _warn(mark, {"event": "migration", "name": name}),
         f"\\i '@DIR@/sql/begin_{way}.sql'\n",
         f"{MEASURED}\\i '@DIR@/sql/measure_before.sql'\n",
         *_timeouts(pending, "SET" if outside else "SET LOCAL"),
         f"\\i '@DIR@/migrations/{name}'\n",
-        stop,
-        head + _variables(variables | {"deploy_invalid": None}) if pending.reading.variables else "",
-        f"{MEASURED}\\i '@DIR@/sql/measure.sql'\n",
-        "\\i '@DIR@/sql/check_indexes.sql'\n" if indexes and not outside else "",
-        f"\\i '@DIR@/sql/finish_{way}.sql'\n",
-        _warn(mark, {"event": "applied", "name": name}),
-        *(f"\\unset {variable}\n" for variable in pending.reading.variables),
     ]
+    may_command_psql = b"\\" in pending.text
+    if may_command_psql:
+        lines += [STOP, head, _variables(variables | {"deploy_invalid": None})]
+    lines += [f"{MEASURED}\\i '@DIR@/sql/measure.sql'\n"]
+    lines += [f"\\i '@DIR@/sql/finish_{way}.sql'\n", _warn(mark, {"event": "applied", "name": name})]
+    if may_command_psql:
+        lines += [f"\\unset {variable}\n" for variable in pending.reading.variables]
+        lines += [STOP, head, RESET_PSQL]
     return "".join(lines)
 
 
@@ -248,9 +255,9 @@ def _psql_quote(text: str) -> str:
 
 
 def _warn(mark: str, event: Mapping[str, object]) -> str:
-    """Write an event; `@RUN@` becomes the run of a rehearsal, or 0."""
-    told = json.dumps(event)[:-1] + ', "run": @RUN@}'
-    return f"\\warn {_psql_quote(f'@{mark} {told}')}\n"
+    """Write an event; `@RUN@` becomes the run of a rehearsal, or 0. Its line end is in the same piece, or psql would send two."""
+    line = f'@{mark} {json.dumps(event)[:-1]}, "run": @RUN@}}\n'
+    return f"\\warn -n {_psql_quote(line)}\n"
 
 
 def _array(names: Iterable[str]) -> str:

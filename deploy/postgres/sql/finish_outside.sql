@@ -11,3 +11,4 @@ DO $$ BEGIN RAISE EXCEPTION 'the file left a transaction open' USING ERRCODE = '
 SET SESSION AUTHORIZATION DEFAULT \; RESET ALL;
 \ir check_indexes.sql
 UPDATE :"deploy_schema".migrations SET finished_at = pg_catalog.clock_timestamp(), duration_ms = (extract(epoch FROM pg_catalog.clock_timestamp() - started_at) * 1000)::bigint WHERE name = :'deploy_name' AND deploy_id = :'deploy_id';
+DEALLOCATE ALL \; CLOSE ALL \; UNLISTEN * \; DISCARD SEQUENCES \; DISCARD TEMP;

@@ -193,6 +193,12 @@ class TestWhatPsqlReads:
             driver(plan.pending, plan.baseline, "20261122_120000_c0ffee00", "0123456789abcdef", a_place()) == snapshot
         )
 
+    @pytest.mark.parametrize(("text", "again"), [("SELECT 'a';", 1), ("SELECT 'a\\b';", 2), ("SELECT 1 \\g", 2)])
+    def test_is_set_again_only_behind_a_file_that_may_command_psql(self, text: str, again: int) -> None:
+        """Without a backslash there is no command; setting it all costs more than a small file does."""
+        driven = driver(a_plan(a_migration(2, text=text)).pending, (), "id", "mark", a_place())
+        assert driven.count("\\i '@DIR@/sql/reset_psql.sql'\n") == again
+
     @given(TEXT)
     def test_has_every_word_quoted_so_that_psql_reads_it_back(self, text: str) -> None:
         assert read_by_psql(_psql_quote(text)) == text

@@ -1,5 +1,4 @@
--- A session without memory of the file before it; the advisory lock stays, which DISCARD ALL would give up. Role and settings
--- went back when that file was finished.
+-- psql as it was before a file that may have told it something else. What the server remembers of the file goes when it is finished.
 \set ON_ERROR_STOP on
 \set AUTOCOMMIT on
 \set ON_ERROR_ROLLBACK off
@@ -27,4 +26,3 @@
 \pset tableattr
 \pset title
 \pset tuples_only off
-DEALLOCATE ALL \; CLOSE ALL \; UNLISTEN * \; DISCARD SEQUENCES \; DISCARD TEMP;
