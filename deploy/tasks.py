@@ -573,7 +573,7 @@ def check(c: Context, *, strict: bool = False, base: str = "", format: str = "te
         result = look(settings.migrations_dir, base=base, strict=strict)
         findings = result.checked.findings
         if not json and format == "sarif":
-            Console(sys.stdout).line(as_sarif(findings))
+            Console(sys.stdout).document(as_sarif(findings))
         elif not json and format == "github":
             for line in as_github(findings):
                 console.line(line)
@@ -607,7 +607,7 @@ def _tell_here(
     except DeployError as refused:
         documents, error = [refusal_document(refused, "local")], refused
     if json:
-        Console(sys.stdout).line(jsonlib.dumps(documents[0], ensure_ascii=False, indent=2))
+        Console(sys.stdout).document(jsonlib.dumps(documents[0], ensure_ascii=False, indent=2))
     if error:
         console.error(error, "local")
         raise Exit(code=error.status)
@@ -659,7 +659,7 @@ def _tell(
             servers[number].shell.close()
     if json:
         document = documents[0] if len(documents) == 1 else {"hosts": documents}
-        Console(sys.stdout).line(jsonlib.dumps(document, ensure_ascii=False, indent=2))
+        Console(sys.stdout).document(jsonlib.dumps(document, ensure_ascii=False, indent=2))
     if error:
         console.error(error, error.host or servers.current, one_of_many=len(servers) > 1)
         raise Exit(code=error.status)

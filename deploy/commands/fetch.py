@@ -54,7 +54,7 @@ def fetch(server: Server, wanted: str, output: str, console: Console) -> FetchRe
         console.note(f"{server.name}: fetching {backup.name}, {megabytes(backup.bytes)}")
     try:
         if not present:
-            with console.progress(backup.bytes) as progress:
+            with console.progress(backup.bytes, "fetching") as progress:
                 download(server.shell, source, target, progress, resume=True)
         if backup.manifest:
             _bring_manifest(server, f"{remote}.json", manifest)

@@ -23,13 +23,14 @@ def run_job(server: Server, job: Job, console: Console, *, question: str = "") -
     """
     record = Record()
     try:
-        for event in start(server.shell, job, server.remote_dir):
-            record.take(event)
-            console.event(event)
-            if isinstance(event, RehearsalTimed):
-                console.tried(record.tried)
-            if isinstance(event, ConfirmationAwaited):
-                _answer(server, job.id, yes=console.ask(question))
+        with console.following():
+            for event in start(server.shell, job, server.remote_dir):
+                record.take(event)
+                console.event(event)
+                if isinstance(event, RehearsalTimed):
+                    console.tried(record.tried)
+                if isinstance(event, ConfirmationAwaited):
+                    _answer(server, job.id, yes=console.ask(question))
     except (OutcomeUnknown, ConnectionLost, DirectoryUnusable) as lost:
         error: DeployError | None = lost
     else:

@@ -101,7 +101,7 @@ def _report(server: Server, path: str) -> list[dict[str, Any]]:
 def _bring(server: Server, found: dict[str, Any], there: str, target: Path, console: Console) -> SalvagedTable:
     if found["rows"]:
         source = RemoteFile(f"{there}/{found['n']}.rows", int(found["bytes"]), str(found["sha256"]))
-        with console.progress(source.bytes) as progress:
+        with console.progress(source.bytes, "fetching") as progress:
             # the rows may stand in another order than those of an earlier try
             download(server.shell, source, target, progress, resume=False)
     path = target if found["rows"] else None

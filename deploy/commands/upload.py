@@ -67,7 +67,7 @@ def send_up(server: Server, what: Upload, seen: Observation, console: Console) -
             "since": seen.time.strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
     )
-    with console.progress(what.backup.bytes) as progress:
+    with console.progress(what.backup.bytes, "uploading") as progress:
         word = upload(
             server.shell, what.path, what.sha256, name, remote_dir=server.remote_dir, holder=holder, progress=progress
         )

@@ -9,7 +9,7 @@ from deploy.job.outcome import Record, explain
 from deploy.job.runner import follow
 from deploy.job.scripts import assignments, script, settings_head
 from deploy.model.errors import JobDied, NoJob
-from deploy.model.event import ConfirmationAwaited, RehearsalTimed
+from deploy.model.event import RehearsalTimed
 
 if TYPE_CHECKING:
     from deploy.report.console import Console
@@ -27,12 +27,12 @@ def watch(server: Server, console: Console) -> Record:
     """
     job_id, mark = _last_job(server)
     record = Record()
-    for event in follow(server.shell, job_id, mark, server.remote_dir):
-        record.take(event)
-        if not isinstance(event, ConfirmationAwaited):
+    with console.following():
+        for event in follow(server.shell, job_id, mark, server.remote_dir):
+            record.take(event)
             console.event(event)
-        if isinstance(event, RehearsalTimed):
-            console.tried(record.tried)
+            if isinstance(event, RehearsalTimed):
+                console.tried(record.tried)
     error = explain(record, server.name)
     if error:
         raise error

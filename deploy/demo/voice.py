@@ -13,39 +13,34 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 WIDTH = 100
-PLAIN, BOLD, CYAN = "\033[0m", "\033[1m", "\033[36m"
 
 
 class Voice:
     """Tells the story on one stream, in colours where somebody sees them."""
 
     def __init__(self, stream: TextIO, variables: Mapping[str, str] = os.environ) -> None:
-        self._console = Console(stream)
-        self._coloured = stream.isatty() and not variables.get("NO_COLOR") and variables.get("TERM") != "dumb"
+        self._console = Console(stream, variables)
         self._apart = True
 
     def chapter(self, number: int, of: int, title: str) -> None:
         """Begin a step of the story."""
         self._console.line()
-        self._console.line(self._in(BOLD, f"── {number}/{of}  {title}"))
+        self._console.line(f"── {number}/{of}  {title}", style="bold")
         self._apart = True
 
     def tell(self, text: str) -> None:
         """Say what is going to be seen."""
         if not self._apart:
             self._console.line()
-        for line in textwrap.wrap(text, WIDTH):
-            self._console.line(self._in(CYAN, line))
+        for line in textwrap.wrap(text, min(WIDTH, self._console.width or WIDTH)):
+            self._console.line(line, style="cyan")
 
     def typed(self, prompt: str, command: str) -> None:
         """Show a command as somebody would type it."""
         self._console.line()
-        self._console.line(self._in(BOLD, f"{prompt} {command}"))
+        self._console.line(f"{prompt} {command}", style="bold")
 
     def answered(self, line: str) -> None:
         """Show a line that a command printed, as it is."""
         self._console.line(line)
         self._apart = False
-
-    def _in(self, style: str, text: str) -> str:
-        return f"{style}{text}{PLAIN}" if self._coloured else text

@@ -95,6 +95,7 @@ JOB_SH = (
     "runner.sh",
     "postgres.sh",
     "lock.sh",
+    "progress.sh",
     "backup.sh",
     "apply.sh",
     "restore.sh",

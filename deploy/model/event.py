@@ -46,6 +46,14 @@ class BackupTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class Progressed:
+    """How far the file that is being written has come. `bytes` is None at its end; `of` is what it will come to, about."""
+
+    bytes: int | None
+    of: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class MigrationStarted:
     """psql begins with a file; `run` is 1 or 2 in a rehearsal, else 0."""
 
@@ -291,6 +299,7 @@ Event = (
     | StepStarted
     | BackupStarted
     | BackupTaken
+    | Progressed
     | MigrationStarted
     | MigrationApplied
     | CopyRestored
@@ -330,6 +339,12 @@ def _rows(found: Mapping[str, Any]) -> tuple[RowSettled, ...]:
     return tuple(RowSettled(str(r["name"]), bool(r["finished"]), r["ms"]) for r in found.get("rows", []))
 
 
+def _count(found: Any) -> int | None:  # noqa: ANN401 - JSON
+    if found is not None and not (type(found) is int and 0 <= found < 2**63):
+        raise ValueError(f"no number of bytes: {found!r}")
+    return found
+
+
 def _words(found: Any) -> tuple[str, ...]:  # noqa: ANN401 - JSON
     return tuple(str(word) for word in found)
 
@@ -355,6 +370,7 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any]], Event]] = {
     "backed_up": lambda e: BackupTaken(
         str(e["backup"]), int(e["bytes"]), str(e["sha256"]), int(e["tables"]), int(e["rows"])
     ),
+    "progress": lambda e: Progressed(_count(e["bytes"]), _count(e["of"])),
     "migration": lambda e: MigrationStarted(str(e["name"]), int(e.get("run", 0))),
     "applied": lambda e: MigrationApplied(str(e["name"]), int(e.get("run", 0))),
     "copied": lambda e: CopyRestored(int(e["tables"]), int(e["rows"])),

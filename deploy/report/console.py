@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
+import time
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, TextIO
 
+from deploy.job.runner import printable
 from deploy.model.event import (
     BackupsPruned,
     BackupStarted,
@@ -17,6 +22,8 @@ from deploy.model.event import (
     DatabaseForgotten,
     Event,
     JobBegun,
+    JobEnded,
+    JobFailed,
     MigrationApplied,
     MigrationStarted,
     RehearsalStarted,
@@ -27,11 +34,13 @@ from deploy.model.event import (
     Warned,
 )
 from deploy.plan.backup import age, megabytes
-from deploy.report.progress import Progress
+from deploy.report.characters import encodable, in_ascii, speaks_unicode
+from deploy.report.progress import Progress, Work, duration, work_after
 from deploy.report.rehearsal import lines_about
+from deploy.report.table import columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from deploy.commands.backups import BackupResult
     from deploy.commands.drift import DriftResult
@@ -48,6 +57,7 @@ if TYPE_CHECKING:
     from deploy.model.observation import Observation, Replaced
     from deploy.plan.release import ReleasePlan
     from deploy.plan.rollback import RollbackPlan, UndoPlan
+    from deploy.report.terminal import Terminal
 
 SHOWN_STEPS = {
     "restore": "📦 Restoring into a side database...",
@@ -61,26 +71,112 @@ SHOWN_CHANGES = 12
 
 
 class Console:
-    """Writes to one stream; what it prints is for people, and changes when a better word is found."""
+    """Writes to one stream; what it prints is for people, and changes when a better word is found.
 
-    def __init__(self, stream: TextIO) -> None:
+    On a terminal there are colours, lines broken between words, and one that moves below them while something goes on.
+    """
+
+    def __init__(self, stream: TextIO, variables: Mapping[str, str] = os.environ) -> None:
         self._stream = stream
+        self._is_terminal = stream.isatty() and variables.get("TERM", "dumb") not in {"", "dumb", "unknown"}
+        self._coloured = not variables.get("NO_COLOR")
+        self._unicode = speaks_unicode(stream, variables)
+        self._opened: Terminal | None = None
+        self._work: Work | None = None
+        self._step = ""
 
-    def line(self, text: str = "", *, end: str = "\n") -> None:
-        """Print one line, at once."""
+    @property
+    def _terminal(self) -> Terminal | None:
+        """The terminal, if there is one; rich is imported only for it."""
+        if self._is_terminal and self._opened is None:
+            from deploy.report.terminal import Terminal  # noqa: PLC0415 - it takes its time
+
+            self._opened = Terminal(self._stream, unicode=self._unicode, coloured=self._coloured)
+        return self._opened
+
+    @property
+    def width(self) -> int | None:
+        """Columns of the terminal; None elsewhere, where a line is as long as it has to be."""
+        return self._terminal.width if self._terminal else None
+
+    def line(self, text: str = "", *, end: str = "\n", style: str = "", took: str = "") -> None:
+        """Print one line, at once. `style` and `took`, which says how long something took, are for those who watch it."""
+        self._end_step()
+        *before, last = [printable(part) for part in text.split("\n")]
+        for part in before:
+            self._write(part, style=style)
+        self._write(last, end=end, style=style, took=took)
+
+    def document(self, text: str) -> None:
+        """Print JSON as it is, for programs; but what a terminal would obey is escaped."""
         try:
-            print(text, file=self._stream, end=end, flush=True)
+            print(_escaped(text, str.isprintable), file=self._stream, flush=True)
         except UnicodeEncodeError:
-            encoding = self._stream.encoding or "ascii"
-            print(text.encode(encoding, "replace").decode(encoding), file=self._stream, end=end, flush=True)
+            print(_escaped(text, str.isascii), file=self._stream, flush=True)
+        except OSError:
+            self._go_silent()
+
+    def _write(self, text: str, *, end: str = "\n", style: str = "", took: str = "") -> None:
+        try:
+            if self._terminal:
+                self._terminal.line(text, style=style, took=took, end=end)
+            else:
+                encoding = self._stream.encoding or "utf-8"
+                print(
+                    text if self._unicode else encodable(in_ascii(text), encoding),
+                    file=self._stream,
+                    end=end,
+                    flush=True,
+                )
+        except OSError:
+            self._go_silent()
+
+    def _go_silent(self) -> None:
+        """Nobody reads any more (`| head`, a closed terminal): what goes on goes on, and its exit status stays true."""
+        self._is_terminal, self._opened = False, None
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self._stream.fileno())
+        os.close(nowhere)
 
     def note(self, text: str) -> None:
         """Say what is going on."""
         self.line(f"▶ {text}")
 
-    def progress(self, total: int) -> Progress:
+    def progress(self, total: int, what: str) -> Progress:
         """Return what shows a transfer of this many bytes."""
-        return Progress(self._stream, total)
+        return Progress(what, total, self._show)
+
+    def _show(self, work: Work | None) -> None:
+        self._work = work
+        if self._terminal:
+            try:
+                self._terminal.show(work)
+            except OSError:
+                self._go_silent()
+
+    @contextmanager
+    def following(self) -> Iterator[None]:
+        """Let a line move while a job's events come in, and take it away at their end, whatever that is."""
+        try:
+            yield
+        finally:
+            self._end_step()
+            self._show(None)
+
+    def _begin_step(self, text: str) -> None:
+        """Begin what is worth a line; where one moves, that comes when it is over, with the time that it took."""
+        if self._terminal is None:
+            self.line(text)
+        else:
+            self._step = text
+
+    def _end_step(self, *, took: str = "") -> None:
+        step, self._step = self._step, ""
+        if step:
+            self._write(step, took=took)
+
+    def _took(self) -> str:
+        return duration(time.monotonic() - self._work.since) if self._work else ""
 
     def error(self, error: DeployError, host: str, *, one_of_many: bool = False) -> None:
         """Say what happened, and what to do; `one_of_many` servers is named."""
@@ -96,21 +192,32 @@ class Console:
 
     def ask(self, question: str) -> bool:
         """Ask for the word yes."""
-        self.line(f"❓ {question} Type yes to go on: ", end="")
         try:
+            self._show(None)
+            asked = f"❓ {question} Type yes to go on: "
+            if self.width is not None and len(asked) >= self.width:
+                self.line(f"❓ {question}")
+                asked = "   Type yes to go on: "
+            self.line(asked, end="")
             return sys.stdin.readline().strip() == "yes"
         except KeyboardInterrupt:
             self.line()
             return False
 
-    def event(self, event: Event) -> None:  # noqa: C901, PLR0912 - one line a kind of event
+    def event(self, event: Event) -> None:
         """Put an event into words; most of what a job says is for the record only."""
+        if isinstance(event, StepStarted | JobFailed | JobEnded):
+            self._end_step(took=self._took())
+        self._say(event)
+        self._show(work_after(self._work, event, time.monotonic()))
+
+    def _say(self, event: Event) -> None:  # noqa: C901, PLR0912 - one line a kind of event
         match event:
             case JobBegun(job):
                 self.line(f"▶ job {job}")
             case StepStarted(name):
                 if name in SHOWN_STEPS:
-                    self.line(SHOWN_STEPS[name])
+                    self._begin_step(SHOWN_STEPS[name])
             case BackupStarted(name):
                 kind = (
                     "safety"
@@ -121,17 +228,17 @@ class Console:
                 )
                 self.line(f"🔒 Creating {kind} backup...")
             case BackupTaken(name, size, _, tables, rows):
-                self.line(f"  ✅ {name}: {megabytes(size)}, {tables} tables, {rows} rows, verified")
+                self.line(f"  ✅ {name}: {megabytes(size)}, {tables} tables, {rows} rows, verified", took=self._took())
             case MigrationStarted(name, run) if not run:
                 self.line(f"📄 Applying migration: {name}")
             case MigrationApplied(name, run) if not run:
-                self.line(f"  ✅ {name} applied successfully")
+                self.line(f"  ✅ {name} applied successfully", took=self._took())
             case CopyRestored(tables, rows):
-                self.line(f"  ✅ it restores: {tables} tables, {rows} rows")
+                self.line(f"  ✅ it restores: {tables} tables, {rows} rows", took=self._took())
             case RehearsalStarted(1):
                 self.line("🧪 Rehearsing on the copy...")
             case Rehearsed():
-                self.line("  ✅ every file runs, and runs a second time without moving anything")
+                self.line("  ✅ every file runs, and runs a second time without moving anything", took=self._took())
             case Waiting(pid, application, user, state, since, query):
                 self.line(
                     f"  ⏳ waits for pid {pid} ({application or 'no name'}, {user}, {state} since {since}): {query}"
@@ -172,15 +279,22 @@ class Console:
             return
         rows = [("table", "rows now", "rows then")]
         rows += [(c.table, _count(c.now), _count(c.then)) for c in changes.rows[:SHOWN_CHANGES]]
-        self.table(rows, indent="   ")
+        self.table(rows, indent="   ", cut={"table": 20})
         if len(changes.rows) > SHOWN_CHANGES:
             self.line(f"   and {len(changes.rows) - SHOWN_CHANGES} more tables")
 
-    def table(self, rows: Sequence[Sequence[str]], *, indent: str = "") -> None:
-        """Print rows as columns; the first row is the header."""
-        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-        for row in rows:
-            self.line(indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    def table(
+        self,
+        rows: Sequence[Sequence[str]],
+        *,
+        indent: str = "",
+        dropped: Sequence[str] = (),
+        cut: Mapping[str, int] | None = None,
+    ) -> None:
+        """Print rows as columns; the first row is the header. `dropped` and `cut` are for narrow terminals, see `columns`."""
+        width = self.width - len(indent) if self.width else None
+        for line in columns(rows, width, dropped=dropped, cut=cut, more="…" if self._unicode else "~"):
+            self.line(indent + line)
 
     def release_plan(self, host: str, plan: ReleasePlan, seen: Observation, *, dry_run: bool) -> None:
         """Show what a deploy will do."""
@@ -303,7 +417,7 @@ class Console:
                     f"{age(seen.time, datetime.fromisoformat(restored))} ago" if restored else "-",
                 )
             )
-        self.table(rows)
+        self.table(rows, dropped=("kind", "restored", "last migration", "verified"), cut={"last migration": 8})
         verified = [b for b in found if b.verified]
         newest = (
             f"the newest verified one is {age(seen.time, verified[0].taken_at)} old" if verified else "none is verified"
@@ -405,6 +519,11 @@ class Console:
             self.line(f"  {'✅' if check.well else '❌'} {check.name}: {for_host(check.found, host)}")
             if check.mend:
                 self.line(f"     👉 {for_host(check.mend, host)}")
+
+
+def _escaped(text: str, stays: Callable[[str], bool]) -> str:
+    """Escape characters of a JSON document; beyond printable ASCII it has them only inside its strings."""
+    return "".join(c if c == "\n" or stays(c) else json.dumps(c)[1:-1] for c in text)
 
 
 def for_host(text: str, host: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deploy.plan.backup import megabytes
+from deploy.report.progress import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,7 +34,7 @@ def lines_about(files: Sequence[FileTried]) -> Iterator[str]:
     for file in files:
         facts = list(_facts(file))
         if facts or file.ms >= LONG_MS:
-            yield f"{file.name}: {', '.join([duration(file.ms), *facts])}"
+            yield f"{file.name}: {', '.join([milliseconds(file.ms), *facts])}"
         else:
             quiet += 1
     if quiet:
@@ -56,9 +57,9 @@ def _facts(file: FileTried) -> Iterator[str]:
 
 def _held(lock: HeldLock, whole_ms: int) -> str:
     """How long, where it was watched; else it was there at most as long as the file."""
-    return duration(lock.ms) if lock.ms is not None else f"at most {duration(min(whole_ms, UNSEEN_MS))}"
+    return milliseconds(lock.ms) if lock.ms is not None else f"at most {milliseconds(min(whole_ms, UNSEEN_MS))}"
 
 
-def duration(ms: int) -> str:
+def milliseconds(ms: int) -> str:
     """Say a duration as people do."""
-    return f"{ms} ms" if ms < LONG_MS else f"{ms / 1000:.1f} s"
+    return f"{ms} ms" if ms < LONG_MS else duration(ms / 1000)

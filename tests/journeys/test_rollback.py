@@ -5,8 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import os
-import pty
 import re
 import shlex
 import signal
@@ -15,7 +13,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -42,6 +40,7 @@ from tests.journeys.invariants import (
     write_work,
 )
 from tests.server.machine import as_root, run
+from tests.server.terminal import a_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -384,62 +383,6 @@ class TestClientsThatWrite:
 
 
 # the question
-
-
-@dataclass
-class Terminal:
-    """Somebody at a terminal who runs fab."""
-
-    process: subprocess.Popen[bytes]
-    master: int
-    seen: str = ""
-
-    def wait_for(self, text: str, *, timeout_s: float = 30) -> Self:
-        deadline = time.monotonic() + timeout_s
-        while text not in self.seen:
-            assert time.monotonic() < deadline, f"{text!r} didn't come:\n{self.seen}"
-            chunk = self._read()
-            assert chunk, f"it ended without {text!r}:\n{self.seen}"
-            self.seen += chunk
-        return self
-
-    def type(self, text: str) -> Self:
-        os.write(self.master, text.encode())
-        return self
-
-    def ends_with(self, status: int, *, timeout_s: float = 30) -> str:
-        while chunk := self._read():
-            self.seen += chunk
-        found = self.process.wait(timeout=timeout_s)
-        assert found == status, f"it ended with {found}, not {status}:\n{self.seen}"
-        return self.seen
-
-    def _read(self) -> str:
-        try:
-            return os.read(self.master, 65536).decode(errors="replace")
-        except OSError:  # its other side is closed
-            return ""
-
-
-@contextmanager
-def a_terminal(site: Site, *args: str) -> Iterator[Terminal]:
-    """Run fab with a terminal of its own as stdin, stdout and stderr, on which Ctrl-C works."""
-    master, slave = pty.openpty()
-    process = subprocess.Popen(
-        ["setsid", "--ctty", "--wait", *site._argv(args, remote=True)],  # noqa: SLF001 - only the terminal differs
-        cwd=site.project,
-        env=site._environment(None),  # noqa: SLF001
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-    )
-    os.close(slave)
-    try:
-        yield Terminal(process, master)
-    finally:
-        process.kill()
-        process.wait()
-        os.close(master)
 
 
 QUESTION = "Type yes to go on: "

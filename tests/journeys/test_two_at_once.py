@@ -23,8 +23,9 @@ from tests.journeys.invariants import (
     whole,
     write_work,
 )
-from tests.journeys.test_rollback import QUESTION, a_terminal
+from tests.journeys.test_rollback import QUESTION
 from tests.server.machine import as_root, run
+from tests.server.terminal import a_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

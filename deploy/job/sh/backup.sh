@@ -23,8 +23,10 @@ write_backup() {
     *) set -- -Z1 ;;
   esac
   # -Z: pg_dump compresses by itself, so there is no pipe that could hide its exit status
+  begin_progress "$backup_part" "$(size_of_latest "${backup#*.}")"
   pg "$database" pg_dump "$@" --lock-wait-timeout=60000 </dev/null >"$backup_part" 7>&-
   dumped=$?
+  end_progress
   if [ "$dumped" -ne 0 ]; then
     fail_for_space
     fail backup_failed "pg_dump ended with status $dumped"

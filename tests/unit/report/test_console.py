@@ -73,7 +73,7 @@ class TestTheConsole:
         raw = io.BytesIO()
         stream = io.TextIOWrapper(raw, encoding=encoding, newline="\n")
         Console(stream).line("✅ größer")
-        assert raw.getvalue().decode(encoding).startswith("? gr")
+        assert raw.getvalue().decode(encoding).startswith("ok gr")
 
     def test_asks_on_a_poor_terminal_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))

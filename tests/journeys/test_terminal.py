@@ -1,0 +1,116 @@
+"""Somebody sits at a terminal: what stands on the screen while a job runs, and after it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.journeys.invariants import wait_until, wait_until_nobody_works, write_work
+from tests.server.terminal import a_terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.server import Site
+
+POOR = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
+
+
+@pytest.fixture
+def held(site: Site) -> Iterator[Site]:
+    """A site with two migrations, whose dump waits until somebody lets go of a table."""
+    site.psql("CREATE TABLE held (id int)")
+    write_work(site, 1, 2)
+    yield site
+    wait_until_nobody_works(site)
+
+
+class Hold:
+    """A session that keeps pg_dump waiting."""
+
+    def __init__(self, site: Site) -> None:
+        argv = ["docker", "exec", "-i", site.container, "psql", "-XqAt", "-U", site.user, "-d", site.database]
+        self._psql = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self._psql.stdin
+        self._psql.stdin.write(b"BEGIN; LOCK TABLE held; SELECT 'held';\n")
+        self._psql.stdin.flush()
+        assert self._psql.stdout
+        assert self._psql.stdout.readline() == b"held\n"
+
+    def let_go(self) -> None:
+        self._psql.communicate(timeout=20)
+
+
+def without_times(lines: list[str]) -> list[str]:
+    """Leave out what is another in each run: ids, names with a time, sizes, durations."""
+    text = "\n".join(lines)
+    text = re.sub(r"\d{8}_\d{6}(_[0-9a-f]{8})?", "TIME", text)
+    text = re.sub(r"\d+(\.\d+)? kB, \d+ tables, \d+ rows", "SIZE", text)
+    return re.sub(r"  \d+(\.\d)? s\n", "  TOOK\n", re.sub(r"in \d+\.\d s", "in TOOK", text) + "\n").splitlines()
+
+
+class TestADeploy:
+    def test_shows_what_goes_on_and_leaves_the_lines_of_the_guide(self, held: Site) -> None:
+        hold = Hold(held)
+        with a_terminal(held, "deploy") as terminal:
+            terminal.wait_to_see("dumping  0:02  0 kB  0 kB/s")
+            hold.let_go()
+            said = terminal.ends_with(0)
+        assert without_times(terminal.screen.lines) == [
+            "▶ prod: deploying",
+            "▶ job TIME",
+            "🔒 Creating pre-deployment backup...",
+            "  ✅ pre_deploy_TIME.sql.gz: SIZE, verified  TOOK",
+            "📄 Applying migration: 001_work.sql",
+            "  ✅ 001_work.sql applied successfully  TOOK",
+            "📄 Applying migration: 002_work.sql",
+            "  ✅ 002_work.sql applied successfully  TOOK",
+            "✅ prod: 2 migrations applied in TOOK, backup pre_deploy_TIME.sql.gz",
+        ]
+        assert "\033[?25l" not in said
+        assert "\033[3" not in said, "NO_COLOR"
+
+    def test_is_read_on_60_poor_columns_too(self, held: Site) -> None:
+        with a_terminal(held, "deploy", columns=60, env=POOR) as terminal:
+            assert terminal.ends_with(0).isascii()
+        lines = without_times(terminal.screen.lines)
+        assert "* Creating pre-deployment backup..." in lines
+        assert "  ok 002_work.sql applied successfully  TOOK" in lines
+        assert " ".join(lines[-2:]).startswith("ok prod: 2 migrations applied in TOOK,")
+        assert all(len(line) <= 60 for line in terminal.screen.lines)
+
+    def test_writes_no_more_into_a_file_than_before(self, held: Site) -> None:
+        """No line a second, no time behind a line, nothing that moves."""
+        hold = Hold(held)
+        client = held.spawn("deploy")
+        assert client.stdout
+        lines = [client.stdout.readline() for _ in range(3)]
+        wait_until(lambda: b'"progress"' in held.ssh(f"cat {held.remote_dir}/.deploy/jobs/*/log"))
+        hold.let_go()
+        said, _ = client.communicate(timeout=60)
+        assert "\033" not in "".join(lines) + said
+        assert without_times([*"".join(lines).splitlines(), *said.splitlines()]) == [
+            "▶ prod: deploying",
+            "▶ job TIME",
+            "🔒 Creating pre-deployment backup...",
+            "  ✅ pre_deploy_TIME.sql.gz: SIZE, verified",
+            "📄 Applying migration: 001_work.sql",
+            "  ✅ 001_work.sql applied successfully",
+            "📄 Applying migration: 002_work.sql",
+            "  ✅ 002_work.sql applied successfully",
+            "✅ prod: 2 migrations applied in TOOK, backup pre_deploy_TIME.sql.gz",
+        ]
+
+
+class TestAReaderThatLeaves:
+    @pytest.mark.parametrize("command", ["deploy", "status"])
+    def test_changes_no_exit_status(self, held: Site, command: str) -> None:
+        """As `| head -1`, or a `tee` that Ctrl-C ended: the job is followed to its end all the same."""
+        client = held.spawn(command)
+        assert client.stdout
+        client.stdout.readline()
+        client.stdout.close()
+        assert client.wait(timeout=60) == 0
