@@ -647,11 +647,7 @@ def _tell(
         refused.host = refused.host or servers.current
         documents, error = [refusal_document(refused, refused.host)], refused
     except KeyboardInterrupt:
-        name = servers.current
-        console.line()
-        console.line(
-            f"▶ left; a job that was started goes on. Watch it with `fab -H {name} follow`, stop it with `fab -H {name} cancel`"
-        )
+        console.left(servers.current)
         raise Exit(code=130) from None
     finally:
         # by index, which leaves `current` as it is

@@ -55,6 +55,7 @@ def release(servers: Sequence[Server], wish: Wish, console: Console, *, dry_run:
 
     Raises:
         DeployError: something was found wrong before any server was touched.
+        KeyboardInterrupt: somebody leaves, or asked to and there are servers left.
     """
     who = author(servers[0].settings.migrations_dir)
     planned = [_plan(server, wish, who, dry_run=dry_run) for server in servers]
@@ -63,11 +64,14 @@ def release(servers: Sequence[Server], wish: Wish, console: Console, *, dry_run:
         console.release_plan(item.server.name, item.plan, item.seen, dry_run=dry_run)
         if dry_run:
             results.append(ReleaseResult(item.server.name, "planned", plan=item.plan))
-        elif any(r.error for r in results):
+        elif any(r.error for r in results) or (results and console.asked_to_leave):
             results.append(ReleaseResult(item.server.name, "not_started"))
         else:
             results.append(_run(item, who, console))
             console.release_result(results[-1])
+    if console.asked_to_leave and results[-1].outcome == "not_started" and not any(r.error for r in results):
+        console.release_table(results)
+        raise KeyboardInterrupt
     return results
 
 

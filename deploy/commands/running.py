@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+from deploy.commands.patience import patient
 from deploy.job.outcome import Record, explain
 from deploy.job.runner import come_back, start
 from deploy.model.errors import ConnectionLost, DeployError, DirectoryUnusable, NoTerminal, OutcomeUnknown
 from deploy.model.event import ConfirmationAwaited, RehearsalTimed
 
 if TYPE_CHECKING:
+    from deploy.commands.patience import Patience
     from deploy.model.job import Job
     from deploy.report.console import Console
     from deploy.server.target import Server
@@ -20,17 +23,25 @@ def run_job(server: Server, job: Job, console: Console, *, question: str = "") -
 
     Returns:
         What it said, and None where it did all that it should.
+
+    Raises:
+        KeyboardInterrupt: somebody leaves; after a first Ctrl-C the job that runs is followed to its end, and no other is begun.
     """
+    if console.asked_to_leave:
+        raise KeyboardInterrupt
     record = Record()
     try:
-        with console.following():
+        with (
+            console.following(),
+            patient(partial(console.goes_on, server.name), somebody_is_there=console.can_ask) as patience,
+        ):
             for event in start(server.shell, job, server.remote_dir):
                 record.take(event)
                 console.event(event)
                 if isinstance(event, RehearsalTimed):
                     console.tried(record.tried)
                 if isinstance(event, ConfirmationAwaited):
-                    _answer(server, job.id, yes=console.ask(question))
+                    _answer(server, job.id, yes=_ask(console, question, patience))
     except (OutcomeUnknown, ConnectionLost, DirectoryUnusable) as lost:
         error: DeployError | None = lost
     else:
@@ -61,6 +72,17 @@ def require_terminal(console: Console, what: str) -> None:
             f"{what}, and there is no terminal to ask on",
             hint="Run it in a terminal, or add --yes.",
         )
+
+
+def _ask(console: Console, question: str, patience: Patience | None) -> bool:
+    """Ask; here Ctrl-C is a no."""
+    if patience is None:
+        return console.ask(question)
+    patience.pause()
+    try:
+        return console.ask(question)
+    finally:
+        patience.resume()
 
 
 def _answer(server: Server, job_id: str, *, yes: bool) -> None:

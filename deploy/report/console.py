@@ -84,6 +84,8 @@ class Console:
         self._opened: Terminal | None = None
         self._work: Work | None = None
         self._step = ""
+        self._left_job = False
+        self.asked_to_leave = False
 
     @property
     def _terminal(self) -> Terminal | None:
@@ -159,9 +161,30 @@ class Console:
         """Let a line move while a job's events come in, and take it away at their end, whatever that is."""
         try:
             yield
+        except KeyboardInterrupt:
+            self._left_job = True
+            raise
         finally:
             self._end_step()
             self._show(None)
+
+    def goes_on(self, host: str) -> None:
+        """Say what the first Ctrl-C means, from another thread."""
+        self.asked_to_leave = True
+        self.line(f"▶ the job goes on; Ctrl-C again leaves it. {self._how_to_follow(host)}")
+
+    def left(self, host: str) -> None:
+        """Say what is going on without us."""
+        self.line()
+        self.line(
+            f"▶ left; a job that was started goes on. {self._how_to_follow(host)}"
+            if self._left_job
+            else "▶ left; no job of this command is running"
+        )
+
+    @staticmethod
+    def _how_to_follow(host: str) -> str:
+        return for_host("Watch it with `fab -H … follow`, stop it with `fab -H … cancel`", host)
 
     def _begin_step(self, text: str) -> None:
         """Begin what is worth a line; where one moves, that comes when it is over, with the time that it took."""

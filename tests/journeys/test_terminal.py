@@ -1,15 +1,16 @@
-"""Somebody sits at a terminal: what stands on the screen while a job runs, and after it."""
+"""Somebody sits at a terminal: what stands on the screen while a job runs, and after it; and what Ctrl-C does."""
 
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.journeys.invariants import wait_until, wait_until_nobody_works, write_work
-from tests.server.terminal import a_terminal
+from tests.journeys.invariants import assert_nothing_is_locked, wait_until, wait_until_nobody_works, write_work
+from tests.server.terminal import CTRL_C, a_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,6 +104,44 @@ class TestADeploy:
             "  ✅ 002_work.sql applied successfully",
             "✅ prod: 2 migrations applied in TOOK, backup pre_deploy_TIME.sql.gz",
         ]
+
+
+class TestCtrlC:
+    def test_once_says_that_the_job_goes_on_and_follows_it(self, held: Site) -> None:
+        hold = Hold(held)
+        with a_terminal(held, "deploy") as terminal:
+            terminal.wait_to_see("dumping  0:01").type(CTRL_C).wait_to_see("the job goes on")
+            hold.let_go()
+            terminal.ends_with(0)
+        lines = terminal.screen.lines
+        assert "▶ the job goes on; Ctrl-C again leaves it. Watch it with `fab -H prod follow`," in lines
+        assert "  stop it with `fab -H prod cancel`" in lines
+        assert lines[-1].startswith("✅ prod: 2 migrations applied")
+
+    def test_twice_leaves_the_job_to_itself(self, held: Site) -> None:
+        hold = Hold(held)
+        with a_terminal(held, "deploy") as terminal:
+            terminal.wait_to_see("dumping  0:01").type(CTRL_C).wait_to_see("the job goes on").type(CTRL_C)
+            terminal.ends_with(130)
+        assert "left; a job that was started goes on" in str(terminal.screen)
+        assert "Traceback" not in str(terminal.screen)
+        hold.let_go()
+        assert "002_work.sql applied successfully" in held.fab("follow", check=0).stdout
+        assert_nothing_is_locked(held)
+
+    def test_once_leaves_where_nobody_is_there_for_a_second(self, held: Site) -> None:
+        """GitHub sends one to a workflow that is cancelled, and kills what is still there 7.5 s later."""
+        hold = Hold(held)
+        client = held.spawn("deploy")
+        assert client.stdout
+        while "Creating" not in client.stdout.readline():
+            pass
+        client.send_signal(signal.SIGINT)
+        said, _ = client.communicate(timeout=5)
+        assert client.returncode == 130
+        assert "left; a job that was started goes on" in said
+        hold.let_go()
+        held.fab("follow", check=0)
 
 
 class TestAReaderThatLeaves:
