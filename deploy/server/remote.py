@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import getpass
 import logging
 import shlex
 import threading
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +19,11 @@ from paramiko.transport import Transport
 
 from deploy.model.errors import DeployError, LoginRefused, ServerUnreachable
 from deploy.server.dial import dial, unreachable
+from deploy.server.fabric_config import defaults_from
 from deploy.server.flow import CHUNK, Flow, connection_broke, open_input, run_to_end
 from deploy.server.known_hosts import Host, HostKey, KnownHosts, read_known_hosts
 from deploy.server.login import Credentials, Login, require_files
-from deploy.server.ssh_config import Destination, hops_to, read_address, resolve
+from deploy.server.ssh_config import Address, Destination, hops_to, read_address, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from paramiko.channel import Channel
     from paramiko.pkey import PKey
 
+    from deploy.server.fabric_config import Defaults
     from deploy.server.shell import Completed, Stream
 
 KEEPALIVE_S = 5
@@ -55,17 +57,17 @@ def open_remote(
     """Connect and log in to a server.
 
     Args:
-        c: where fab's own options are: `-i`, the prompts for passphrase and password, `-t`.
+        c: where fab's own options are: `-i`, the prompts for passphrase and password, `-t`, and fabric.yml.
         host_string: what was typed after -H.
         known_hosts: a file that takes the place of those of ssh; None for these.
         ssh_config_file: what was given by `-S`; None for ssh's own files.
 
     Raises:
-        DeployError: of the 60s, or UsageError.
+        DeployError: of the 60s, UsageError or SettingsInvalid.
     """
     credentials = credentials_of(c)
     require_files(credentials.key_files)
-    hops = hops_to(read_address(host_string), partial(resolve, config_file=ssh_config_file))
+    hops = way_to(read_address(host_string), defaults_from(c.config, getpass.getuser()), ssh_config_file)
     if known_hosts:
         hops = [replace(hop, known_hosts=(Path(known_hosts).expanduser(),)) for hop in hops]
     if timeout := c.connect_kwargs.get("timeout") or c.connect_timeout:
@@ -73,6 +75,16 @@ def open_remote(
     shell = RemoteShell(host_string, hops, credentials)
     shell.reopen()
     return shell
+
+
+def way_to(address: Address, defaults: Defaults, ssh_config_file: str | None) -> list[Destination]:
+    """Return the servers on the way to an address, itself last; the gateway of fabric.yml is on the way to it, not to the others."""
+
+    def look_up(hop: Address) -> Destination:
+        own = defaults if hop == address else replace(defaults, gateway=None)
+        return resolve(hop, config_file=ssh_config_file, defaults=own)
+
+    return hops_to(address, look_up)
 
 
 def credentials_of(c: Connection) -> Credentials:

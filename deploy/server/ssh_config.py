@@ -20,6 +20,7 @@ from paramiko.config import SSHConfig
 from paramiko.ssh_exception import ConfigParseError, CouldNotCanonicalize
 
 from deploy.model.errors import SshConfigInvalid, UsageError
+from deploy.server.fabric_config import NO_CONFIG, NOTHING, SSH_CONFIGS, Defaults, ssh_config_with
 from deploy.server.known_hosts import SSH_PORT, Host
 
 if TYPE_CHECKING:
@@ -103,13 +104,19 @@ def bad_address(text: str) -> UsageError:
     return UsageError(f"{text!r} names no host", hint="Write -H as HOST, USER@HOST, HOST:PORT or USER@[IPV6]:PORT.")
 
 
-def resolve(address: Address, *, config_file: str | None) -> Destination:
+def resolve(address: Address, *, config_file: str | None, defaults: Defaults = NOTHING) -> Destination:
     """Ask ssh about an address.
 
     Raises:
         SshConfigInvalid: ssh refuses its configuration, or it asks for what can't be done here.
     """
-    options = ask_ssh(address, config_file) if shutil.which("ssh") else ask_paramiko(address, config_file)
+    if shutil.which("ssh"):
+        with ssh_config_with(defaults, config_file) as file:
+            options = ask_ssh(address, file)
+    else:
+        options = ask_paramiko(address, config_file or defaults.ssh_config)
+        for name, value in defaults.options.items():
+            options.setdefault(name.lower(), [value])
     return destination_of(options, address, environment=os.environ, exists=os.path.exists)
 
 
@@ -151,7 +158,7 @@ def parse_ssh_g(text: str) -> Options:
 
 def ask_paramiko(address: Address, config_file: str | None) -> Options:
     config = SSHConfig()
-    files = [config_file] if config_file else ["~/.ssh/config", "/etc/ssh/ssh_config"]
+    files = [] if config_file == NO_CONFIG else [config_file] if config_file else SSH_CONFIGS
     try:
         for file in map(Path, files):
             if config_file or file.expanduser().exists():

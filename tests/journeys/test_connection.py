@@ -33,8 +33,10 @@ from deploy.model.errors import (
     UploadDamaged,
     UsageError,
 )
+from deploy.server.fabric_config import defaults_from
 from deploy.server.local import LocalShell
-from deploy.server.remote import RemoteShell, open_remote
+from deploy.server.remote import RemoteShell, open_remote, way_to
+from deploy.server.ssh_config import read_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -431,6 +433,52 @@ class TestTheSshConfiguration:
         )
         with connected("prod", config=config) as shell:
             assert shell.run(["true"]).status == 0
+
+
+class TestFabricsOwnKeys:
+    """What fabric.yml says of connections holds where neither -H nor the ssh configuration says anything."""
+
+    def user_port(self, typed: str, config: Path | None, **keys: object) -> str:
+        c = Connection("ignored", config=Config(overrides=keys, ssh_config=SSHConfig(), lazy=True))
+        way = way_to(read_address(typed), defaults_from(c.config, ME), str(config) if config else None)
+        return " > ".join(map(str, way))
+
+    @pytest.mark.parametrize(
+        ("typed", "way"),
+        [
+            ("prod", "alice@real:22"),
+            ("bob@prod:7", "bob@real:7"),
+            ("other", "deploy@gate:2222 > deploy@other:2222"),
+            ("bob@other:7", "deploy@gate:2222 > bob@other:7"),
+            ("direct", "deploy@direct:2222"),
+        ],
+    )
+    def test_give_way_to_what_was_typed_and_to_the_ssh_configuration(
+        self, tmp_path: Path, typed: str, way: str
+    ) -> None:
+        """By way of Include too, and also where the configuration says what would be so anyway."""
+        (tmp_path / "my files").mkdir()
+        (tmp_path / "my files" / "included").write_text("Host prod\n  HostName real\n  User alice\n  Port 22\n")
+        config = tmp_path / "my files" / "config"
+        config.write_text(f'Include "{tmp_path}/my files/included"\nHost direct prod\n  ProxyJump none\n')
+        assert self.user_port(typed, config, user="deploy", port=2222, gateway="gate") == way
+
+    def test_may_say_that_no_ssh_configuration_is_read(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        config = tmp_path / "config"
+        config.write_text("Host prod\n  HostName real\n  User alice\n")
+        assert self.user_port("prod", None, ssh_config_path=str(config)) == "alice@real:22"
+        assert self.user_port("prod", None, load_ssh_configs=False, port=7) == f"{ME}@prod:7"
+        monkeypatch.setenv("PATH", str(tmp_path))
+        assert self.user_port("prod", None, ssh_config_path=str(config), user="deploy", port=7) == "alice@real:7"
+        assert self.user_port("prod", None, load_ssh_configs=False, port=7) == f"{ME}@prod:7"
+
+    def test_lead_to_the_server(self, sshd: Sshd, tmp_path: Path) -> None:
+        keys = {"user": ME, "port": sshd.port, "connect_kwargs": {"key_filename": [str(sshd.login_key)]}}
+        c = Connection("ignored", config=Config(overrides=keys, ssh_config=SSHConfig(), lazy=True))
+        file = str(known(sshd, tmp_path))
+        shell = open_remote(c, host_string=LOOPBACK, known_hosts=file, ssh_config_file=None)
+        assert shell.run(["id", "-un"]).stdout.decode().strip() == ME
+        shell.close()
 
 
 class TestAJumpHost:
