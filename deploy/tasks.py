@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from fabric import Connection
+from fabric.connection import derive_shorthand
 from fabric.main import program
 from invoke.collection import Collection
 from invoke.exceptions import Exit
@@ -607,7 +608,7 @@ def _tell_here(
     except DeployError as refused:
         documents, error = [refusal_document(refused, "local")], refused
     if json:
-        Console(sys.stdout).document(jsonlib.dumps(documents[0], ensure_ascii=False, indent=2))
+        _print_json(documents[0])
     if error:
         console.error(error, "local")
         raise Exit(code=error.status)
@@ -654,8 +655,7 @@ def _tell(
         for number in range(len(servers)):
             servers[number].shell.close()
     if json:
-        document = documents[0] if len(documents) == 1 else {"hosts": documents}
-        Console(sys.stdout).document(jsonlib.dumps(document, ensure_ascii=False, indent=2))
+        _print_json(documents[0] if len(documents) == 1 else {"hosts": documents})
     if error:
         console.error(error, error.host or servers.current, one_of_many=len(servers) > 1)
         raise Exit(code=error.status)
@@ -710,8 +710,41 @@ def described(words: list[str]) -> list[str]:
     return ["new", *flags, *(["--description", " ".join(description)] if description else [])]
 
 
-if hasattr(program, "core"):
-    program.core.unparsed[:] = described(program.core.unparsed)  # fab has read its own flags, and not yet the tasks
+def refuse_unreadable(hosts: str | None, words: list[str]) -> None:
+    """Refuse a -H at which Fabric would end with a traceback; no task is called with it, and none runs on this machine instead.
+
+    Args:
+        hosts: what stands behind -H.
+        words: the tasks and their flags.
+
+    Raises:
+        Exit: the refusal has been printed.
+    """
+    try:
+        if all(derive_shorthand(host)["host"] for host in (hosts or "none").split(",")):
+            return
+    except ValueError:
+        pass
+    from deploy.report.document import refusal_document  # noqa: PLC0415
+    from deploy.server.target import hosts_of  # noqa: PLC0415
+
+    try:
+        hosts_of(hosts)
+    except DeployError as refused:
+        if "--json" in words:
+            _print_json(refusal_document(refused, "local"))
+        Console(sys.stderr if "--json" in words else sys.stdout).error(refused, "local")
+        raise Exit(code=refused.status) from None
+
+
+def _print_json(document: object) -> None:
+    Console(sys.stdout).document(jsonlib.dumps(document, ensure_ascii=False, indent=2))
+
+
+if hasattr(program, "core"):  # fab has read its own flags, and not yet the tasks
+    program.core.unparsed[:] = described(program.core.unparsed)
+    if program.core.unparsed:
+        refuse_unreadable(program.args.hosts.value, program.core.unparsed)
 
 ns = Collection(
     deploy,

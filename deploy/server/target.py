@@ -66,18 +66,24 @@ def hosts_of(typed: str | None) -> tuple[str | None, ...]:
 
     Raises:
         HostNeeded: -H is there but empty, as an unset secret leaves it.
-        UsageError: a host is named twice.
+        UsageError: a host is named twice, or a word is none.
     """
     if typed is None:
         return (None,)
+    from deploy.server.ssh_config import read_address  # noqa: PLC0415 - paramiko is slow to import, and not needed without -H
+
     hosts = tuple(host.strip() for host in typed.split(","))
     if not all(hosts):
         raise HostNeeded(
-            "-H is empty: this would have run on your own machine",
+            "-H is empty: this would have run on your own machine"
+            if not any(hosts)
+            else f"-H has an empty name in it: {typed}",
             hint="Give the server's name (is a secret of the workflow unset?), or leave -H out to mean the local database.",
         )
     if len(set(hosts)) < len(hosts):
         raise UsageError(f"-H names a host twice: {typed}", hint="Name each host once.")
+    for host in hosts:
+        read_address(host)
     return hosts
 
 
