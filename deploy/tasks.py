@@ -113,14 +113,10 @@ def rehearse(  # noqa: PLR0913 - a flag each
 
     wish = Wish(only, reapply, baseline, allow_late)
 
-    def story(servers: list[Server], console: Console) -> tuple[list[Any], DeployError | None]:
-        results = []
-        for server in servers:
-            results.append(try_out(server, wish, console))
-            console.rehearsal_result(results[-1])
-            if results[-1].error:
-                break
-        return [rehearsal_result_document(r) for r in results], results[-1].error
+    def story(server: Server, console: Console) -> tuple[Any, DeployError | None]:
+        result = try_out(server, wish, console)
+        console.rehearsal_result(result)
+        return rehearsal_result_document(result), result.error
 
     def story_here(settings: Settings, console: Console) -> tuple[list[Any], DeployError | None]:
         if settings.environment != "local":
@@ -132,7 +128,7 @@ def rehearse(  # noqa: PLR0913 - a flag each
     if embedded:
         _tell_here(c, story_here, json=json)
     else:
-        _tell(c, story, json=json, changes=True)
+        _tell_each(c, story, json=json, changes=True)
 
 
 @task(auto_shortflags=False, help={"init": INIT, "json": JSON})
@@ -180,17 +176,12 @@ def rollback(  # noqa: PLR0913 - the contract's flags
     from deploy.commands.rollback import rollback as roll_back  # noqa: PLC0415
     from deploy.report.document import rollback_document  # noqa: PLC0415
 
-    def story(servers: list[Server], console: Console) -> tuple[list[Any], DeployError | None]:
-        results = []
-        for server in servers:
-            dry = dry_run or c.config.run.dry
-            result = roll_back(server, backup, console, assume_yes=yes, dry_run=dry, in_place=in_place)
-            results.append(result)
-            if result.error:
-                break
-        return [rollback_document(r) for r in results], results[-1].error
+    def story(server: Server, console: Console) -> tuple[Any, DeployError | None]:
+        dry = dry_run or c.config.run.dry
+        result = roll_back(server, backup, console, assume_yes=yes, dry_run=dry, in_place=in_place)
+        return rollback_document(result), result.error
 
-    _tell(c, story, json=json)
+    _tell_each(c, story, json=json)
 
 
 @task(auto_shortflags=False, help={"yes": YES, "json": JSON})
@@ -202,15 +193,11 @@ def undo(c: Context, *, yes: bool = False, json: bool = False) -> None:
     from deploy.commands.rollback import undo as swap_back  # noqa: PLC0415
     from deploy.report.document import rollback_document  # noqa: PLC0415
 
-    def story(servers: list[Server], console: Console) -> tuple[list[Any], DeployError | None]:
-        results = []
-        for server in servers:
-            results.append(swap_back(server, console, assume_yes=yes))
-            if results[-1].error:
-                break
-        return [rollback_document(r) for r in results], results[-1].error
+    def story(server: Server, console: Console) -> tuple[Any, DeployError | None]:
+        result = swap_back(server, console, assume_yes=yes)
+        return rollback_document(result), result.error
 
-    _tell(c, story, json=json, changes=True)
+    _tell_each(c, story, json=json, changes=True)
 
 
 @task(auto_shortflags=False, help={"yes": YES})
@@ -238,16 +225,12 @@ def backup(c: Context, *, json: bool = False) -> None:
     from deploy.commands.backups import back_up  # noqa: PLC0415
     from deploy.report.document import backup_result_document  # noqa: PLC0415
 
-    def story(servers: list[Server], console: Console) -> tuple[list[Any], DeployError | None]:
-        results = []
-        for server in servers:
-            results.append(back_up(server, console))
-            console.backup_result(results[-1])
-            if results[-1].error:
-                break
-        return [backup_result_document(r) for r in results], results[-1].error
+    def story(server: Server, console: Console) -> tuple[Any, DeployError | None]:
+        result = back_up(server, console)
+        console.backup_result(result)
+        return backup_result_document(result), result.error
 
-    _tell(c, story, json=json, changes=True)
+    _tell_each(c, story, json=json, changes=True)
 
 
 @task(
@@ -294,12 +277,12 @@ def verify(c: Context, *, backup: str = "", all: bool = False, json: bool = Fals
     from deploy.commands.backups import verify as prove  # noqa: PLC0415
     from deploy.report.document import backup_result_document  # noqa: PLC0415
 
-    def story(servers: list[Server], console: Console) -> tuple[list[Any], DeployError | None]:
-        results = [result for server in servers for result in prove(server, backup, console, every=all)]
-        error = next((r.error for r in results if r.error), None)
-        return [backup_result_document(r) for r in results], error
+    def story(server: Server, console: Console) -> tuple[Any, DeployError | None]:
+        results = prove(server, backup, console, every=all)
+        proofs = [backup_result_document(r) for r in results]
+        return proofs if all else proofs[0], results[-1].error if results else None
 
-    _tell(c, story, json=json, changes=True)
+    _tell_each(c, story, json=json, changes=True)
 
 
 @task(
@@ -318,14 +301,12 @@ def schedule(c: Context, *, at: str = "0 3 * * *", remove: bool = False, json: b
     from deploy.commands.schedule import schedule as arrange  # noqa: PLC0415
     from deploy.report.document import schedule_document  # noqa: PLC0415
 
-    def story(servers: list[Server], console: Console) -> tuple[list[Any], DeployError | None]:
-        results = []
-        for server in servers:
-            results.append(arrange(server, at, console, remove=remove))
-            console.schedule_result(results[-1])
-        return [schedule_document(r) for r in results], None
+    def story(server: Server, console: Console) -> tuple[Any, DeployError | None]:
+        result = arrange(server, at, console, remove=remove)
+        console.schedule_result(result)
+        return schedule_document(result), None
 
-    _tell(c, story, json=json, changes=True)
+    _tell_each(c, story, json=json, changes=True)
 
 
 @task(
@@ -344,16 +325,12 @@ def fetch(c: Context, *, backup: str = "", output: str = ".", json: bool = False
     from deploy.commands.fetch import fetch as bring  # noqa: PLC0415
     from deploy.report.document import fetch_document  # noqa: PLC0415
 
-    def story(servers: list[Server], console: Console) -> tuple[list[Any], DeployError | None]:
-        results = []
-        for server in servers:
-            results.append(bring(server, backup, output, console))
-            console.fetch_result(results[-1])
-            if results[-1].error:
-                break
-        return [fetch_document(r) for r in results], results[-1].error
+    def story(server: Server, console: Console) -> tuple[Any, DeployError | None]:
+        result = bring(server, backup, output, console)
+        console.fetch_result(result)
+        return fetch_document(result), result.error
 
-    _tell(c, story, json=json)
+    _tell_each(c, story, json=json)
 
 
 @task(
@@ -382,16 +359,12 @@ def salvage(  # noqa: PLR0913 - a flag each
     from deploy.commands.salvage import salvage as save  # noqa: PLC0415
     from deploy.report.document import salvage_document  # noqa: PLC0415
 
-    def story(servers: list[Server], console: Console) -> tuple[list[Any], DeployError | None]:
-        results = []
-        for server in servers:
-            results.append(save(server, console, table=table, form=format, output=output, database=database))
-            console.salvage_result(results[-1])
-            if results[-1].error:
-                break
-        return [salvage_document(r) for r in results], results[-1].error
+    def story(server: Server, console: Console) -> tuple[Any, DeployError | None]:
+        result = save(server, console, table=table, form=format, output=output, database=database)
+        console.salvage_result(result)
+        return salvage_document(result), result.error
 
-    _tell(c, story, json=json, changes=True)
+    _tell_each(c, story, json=json, changes=True)
 
 
 @task(auto_shortflags=False, help={"json": JSON})
@@ -614,6 +587,34 @@ def _tell_here(
         raise Exit(code=error.status)
 
 
+def _tell_each(
+    c: Context,
+    story: Callable[[Server, Console], tuple[Any, DeployError | None]],
+    *,
+    json: bool,
+    changes: bool = False,
+) -> None:
+    """Tell a story to one server after another, up to the first where it goes wrong; what was done before that is told."""
+    from deploy.report.document import refusal_document  # noqa: PLC0415
+
+    def one_after_another(servers: list[Server], console: Console) -> tuple[list[Any], DeployError | None]:
+        documents: list[Any] = []
+        for server in servers:
+            try:
+                document, error = story(server, console)
+            except DeployError as refused:
+                if not documents:
+                    raise
+                refused.host = refused.host or server.name
+                document, error = refusal_document(refused, refused.host), refused
+            documents.append(document)
+            if error:
+                return documents, error
+        return documents, None
+
+    _tell(c, one_after_another, json=json, changes=changes)
+
+
 def _tell(
     c: Context,
     story: Callable[[list[Server], Console], tuple[list[Any], DeployError | None]],
@@ -633,6 +634,7 @@ def _tell(
 
     console = Console(sys.stderr if json else sys.stdout)
     servers = Fleet()
+    several = False
     try:
         if changes and c.config.run.dry:
             raise UsageError("fab -R changes nothing, and this command has nothing else to do", hint="Leave -R out.")
@@ -644,6 +646,7 @@ def _tell(
             servers.current = host or "local"
             servers.append(open_server(c, host, section, variables=VARIABLES, ssh_config_file=_ssh_config_file()))
         documents, error = story(servers, console)
+        several = len(hosts) > 1
     except DeployError as refused:
         refused.host = refused.host or servers.current
         documents, error = [refusal_document(refused, refused.host)], refused
@@ -655,7 +658,7 @@ def _tell(
         for number in range(len(servers)):
             servers[number].shell.close()
     if json:
-        _print_json(documents[0] if len(documents) == 1 else {"hosts": documents})
+        _print_json({"hosts": documents} if several else documents[0])
     if error:
         console.error(error, error.host or servers.current, one_of_many=len(servers) > 1)
         raise Exit(code=error.status)

@@ -507,6 +507,11 @@ class TestSeveralHosts:
         document = the_document(pair.fab("deploy", "--json", check=28))
         assert [host["outcome"] for host in document["hosts"]] == ["failed", "not_started"]
         assert document["hosts"][0]["failed"] == "001_users.sql"
+        found = the_document(pair.fab("fetch", "--backup=latest", "--json", check=42))
+        assert [(host["host"], host["outcome"]) for host in found["hosts"]] == [
+            ("alpha", "fetched"),
+            ("beta", "refused"),
+        ]
 
 
 class TestTheJsonOfADeploy:
