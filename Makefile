@@ -1,7 +1,7 @@
 # The only entrance: CI calls the same targets as a person does.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test unit journeys server lint
+.PHONY: help venv demo test unit journeys server lint schemas
 
 PYTHON ?= python3
 venv := .venv
@@ -42,6 +42,9 @@ lint: $(venv)/stamp ## Run ruff, mypy, import-linter, shellcheck and codespell
 	@find . -path ./$(venv) -prune -o \( -name '*.sh' -o -path ./.ci/run \) -type f -exec $(bin)/shellcheck {} +
 	@echo "lint: codespell"
 	@$(bin)/codespell --skip './.git,./$(venv),./.*_cache,./.hypothesis,./build,./dist,*.egg-info'
+
+schemas: $(venv)/stamp ## Bring docs/schemas in step with the code
+	@$(bin)/python -m tests.schemas
 
 # $(call create_venv,FOLDER,WHAT TO INSTALL)
 define create_venv

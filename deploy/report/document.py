@@ -241,7 +241,7 @@ def history_document(entries: Sequence[Entry]) -> list[dict[str, Any]]:
             "seconds": e.seconds,
             "outcome": e.outcome,
             "applied": list(e.rows),
-            "backup": e.plan.get("backup"),
+            "backup": str(e.plan["backup"]) if e.plan.get("backup") else None,
         }
         for e in entries
     ]

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Self
 
 import deploy
+from tests.schemas import problem_of_output
 from tests.server.machine import CommandFailed, as_root, run
 from tests.server.sshd import LOGIN
 
@@ -80,7 +81,7 @@ class Site:
         timeout: float = 120,
         remote: bool = True,
     ) -> subprocess.CompletedProcess[str]:
-        """Run the real `fab -S … -H prod ARGS` in the project's folder.
+        """Run the real `fab -S … -H prod ARGS` in the project's folder; with `--json`, what it prints must be as its schema says.
 
         Args:
             args: the task and its flags.
@@ -102,11 +103,11 @@ class Site:
             timeout=timeout,
             check=False,
         )
+        said = f"--- stdout\n{done.stdout}\n--- stderr\n{done.stderr}"
         if check is not None and done.returncode != check:
-            raise CommandFailed(
-                f"fab {shlex.join(args)} exited with {done.returncode}, not {check}\n"
-                f"--- stdout\n{done.stdout}\n--- stderr\n{done.stderr}"
-            )
+            raise CommandFailed(f"fab {shlex.join(args)} exited with {done.returncode}, not {check}\n{said}")
+        if found := problem_of_output(args, done.stdout):
+            raise CommandFailed(f"fab {shlex.join(args)} isn't what docs/schemas promises: {found}\n{said}")
         return done
 
     def spawn(self, *args: str, env: Mapping[str, str] | None = None, remote: bool = True) -> subprocess.Popen[str]:
