@@ -1,6 +1,7 @@
 # shellcheck shell=sh disable=SC2154,SC2034,SC2015
 # (variables come from what is rendered in front, or go to the next file; `a && b || fail` is meant as it reads)
-# Take a backup that counts: written under a name that no glob of ours matches, read back once, and only then published.
+# Take a backup that counts: written under a name that no glob of ours matches, inspected while it is written, read back, and only then
+# published.
 
 # back_up NAME KIND
 back_up() {
@@ -18,20 +19,21 @@ write_backup() {
   do_at_end drop_partial_backup
   emit "{\"event\":\"backing_up\",\"backup\":\"$backup\"}"
   case $1 in
-    *.sql.zst) set -- -Zzstd:3 ;;
-    *.dump) set -- -Z1 -Fc ;;
-    *) set -- -Z1 ;;
+    *.sql.zst) dump_format=zstd ;;
+    *.dump) dump_format=custom ;;
+    *) dump_format=gzip ;;
   esac
-  # -Z: pg_dump compresses by itself, so there is no pipe that could hide its exit status
   begin_progress "$backup_part" "$(size_of_latest "${backup#*.}")"
-  pg "$database" pg_dump "$@" --lock-wait-timeout=60000 </dev/null >"$backup_part" 7>&-
-  dumped=$?
+  write_dump 7>&-
+  wrote=$?
   end_progress
-  if [ "$dumped" -ne 0 ]; then
+  if [ "$wrote" -ne 0 ]; then fail directory "can't make a fifo in $job"; fi
+  if [ "$dumped" != 0 ] || [ "$stored" != "0 0" ]; then
     fail_for_space
-    fail backup_failed "pg_dump ended with status $dumped"
+    if [ "$dumped" = 0 ]; then fail backup_failed "the dump could not be written to $backups"; fi
+    fail backup_failed "pg_dump ended with status ${dumped:-unknown}"
   fi
-  inspect_dump "$backup_part" || fail backup_unverified "$inspected"
+  inspect_dump || fail backup_unverified "$inspected"
   if [ "$dump_tables" -lt "$tables" ]; then
     recount_tables
     if [ "$dump_tables" -lt "$tables" ]; then
@@ -39,6 +41,43 @@ write_backup() {
     fi
   fi
   written_backup=$backup_part
+}
+
+# dump: pg_dump compresses by itself, which is faster than a program behind it
+dump() {
+  case $dump_format in
+    zstd) set -- -Zzstd:3 ;;
+    custom) set -- -Z1 -Fc ;;
+    *) set -- -Z1 ;;
+  esac
+  pg "$database" pg_dump "$@" --lock-wait-timeout=60000
+}
+
+# write_dump: to the disk, and at the same time to what takes the sum and reads the SQL in it, for that costs no time while pg_dump
+# works. Sets dumped and stored: what pg_dump, tee and cat ended with, each by itself, for a pipe tells only the last. The file stands
+# behind cat, so that a full disk stops pg_dump.
+write_dump() {
+  rm -f "$job/dumped" "$job/teed" "$job/for_sum" "$job/for_sql"
+  mkfifo "$job/for_sum" "$job/for_sql" || return 1
+  : >"$job/damage"
+  # they open their fifo before they start anything, so to kill them is enough should tee never do
+  sha256 <"$job/for_sum" >"$job/sum" &
+  summing=$!
+  { { read_dump || echo damaged >>"$job/damage"; } | awk -f "$job/sh/inspect.awk" >"$job/dump" || echo damaged >>"$job/damage"; } <"$job/for_sql" &
+  reading=$!
+  {
+    dump </dev/null
+    echo $? >"$job/dumped"
+  } | {
+    tee "$job/for_sum" "$job/for_sql"
+    echo $? >"$job/teed"
+  } | cat >"$backup_part"
+  stored="$(cat "$job/teed" 2>/dev/null) $?"
+  dumped=$(cat "$job/dumped" 2>/dev/null)
+  if [ "$stored" != "0 0" ]; then kill "$summing" "$reading" 2>/dev/null; fi
+  wait "$summing" || echo damaged >>"$job/damage"
+  wait "$reading" || echo damaged >>"$job/damage"
+  rm -f "$job/for_sum" "$job/for_sql"
 }
 
 drop_partial_backup() { rm -f "$backup_part" "$backup_part.json"; }
@@ -54,23 +93,32 @@ recount_tables() {
     <"$job/sql/hold.sql" 7>&- | awk '$1 == "lock" {print $4}')
 }
 
-# inspect_dump FILE: one pass of decompression gives the end and the rows per table, another read the sha256
+# inspect_dump: what was read while it was written has an end, and what stands in the file now is the same to the last byte
 inspect_dump() {
-  inspected="the file is damaged"
-  sha256sum "$1" >"$job/sum" &
-  open_backup "$1"
-  : >"$job/damage"
-  { read_backup "$1" 7>&- || echo damaged >>"$job/damage"; } | awk -f "$job/sh/inspect.awk" >"$job/dump"
-  wait $! || return 1
+  inspected="the dump is damaged"
   if [ -s "$job/damage" ]; then return 1; fi
-  read -r dump_sum _ <"$job/sum"
-  dump_bytes=$(wc -c <"$1" | tr -d ' ')
+  read -r dump_sum _ <"$job/sum" || return 1
+  dump_bytes=$(wc -c <"$backup_part" | tr -d ' ')
   dump_tables=$(awk -F '\t' '$1 == "table"' "$job/dump" | wc -l | tr -d ' ')
   dump_rows=$(awk -F '\t' '$1 == "table" {n += $3} END {print n + 0}' "$job/dump")
   if ! grep -q '^complete' "$job/dump"; then
     inspected="the dump has no end: it was cut off"
     return 1
   fi
+  inspected="the file isn't what pg_dump wrote"
+  to_the_disk "$backup_part" || return 1
+  found_sum=$(sha256 <"$backup_part") && [ "${found_sum%% *}" = "$dump_sum" ]
+}
+
+# sha256: the sha256 of stdin as the first word; OpenSSL uses what the processor has for it, five times faster than many a sha256sum
+sha256() {
+  if command -v openssl >/dev/null; then openssl dgst -sha256 -r; else sha256sum; fi
+}
+
+# to_the_disk FILE: fails where the disk does. GNU's dd then lets go of what memory holds of it, so that whoever reads it next gets what
+# the disk has; other systems have no such dd, and read it from memory again.
+to_the_disk() {
+  dd if=/dev/null of="$1" conv=notrunc,fdatasync oflag=nocache count=0 2>/dev/null || sync "$1" 2>/dev/null || sync
 }
 
 # write_manifest NAME KIND TAKEN_AT: what was proven, in one line

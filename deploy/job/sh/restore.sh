@@ -14,12 +14,15 @@ open_backup() {
 }
 
 # read_backup FILE: the dump as SQL on stdout
-read_backup() {
+read_backup() { read_dump <"$1"; }
+
+# read_dump: the same of a dump that comes on stdin
+read_dump() {
   case $dump_format in
-    gzip) gzip -dc "$1" ;;
-    zstd) zstd -dcq "$1" ;;
-    custom | tar) pg "$database" pg_restore -f - <"$1" ;;
-    plain) cat "$1" ;;
+    gzip) gzip -dc ;;
+    zstd) zstd -dcq ;;
+    custom | tar) pg "$database" pg_restore -f - ;;
+    plain) cat ;;
   esac
 }
 
