@@ -175,6 +175,14 @@ class TestARollbackInPlace:
         assert whole(library) == before
         assert replaced_databases(library) == []
 
+    def test_takes_an_old_backup_of_another_form_than_its_safety_backup(self, library: Site) -> None:
+        before = whole(library)
+        library.fab("backup", check=0)
+        put(library, "old.sql", dump_as(library))
+        library.psql("DROP TABLE books")
+        library.fab("rollback", "--backup=old.sql", "--in-place", "--yes", check=0)
+        assert whole(library) == before
+
     def test_that_fails_leaves_everything_as_it_was(self, library: Site) -> None:
         library.fab("backup", check=0)
         end = b"--\n-- PostgreSQL database dump complete\n"

@@ -19,9 +19,9 @@ write_backup() {
   do_at_end drop_partial_backup
   emit "{\"event\":\"backing_up\",\"backup\":\"$backup\"}"
   case $1 in
-    *.sql.zst) dump_format=zstd ;;
-    *.dump) dump_format=custom ;;
-    *) dump_format=gzip ;;
+    *.sql.zst) backup_format=zstd ;;
+    *.dump) backup_format=custom ;;
+    *) backup_format=gzip ;;
   esac
   begin_progress "$backup_part" "$(size_of_latest "${backup#*.}")"
   write_dump 7>&-
@@ -45,7 +45,7 @@ write_backup() {
 
 # dump: pg_dump compresses by itself, which is faster than a program behind it
 dump() {
-  case $dump_format in
+  case $backup_format in
     zstd) set -- -Zzstd:3 ;;
     custom) set -- -Z1 -Fc ;;
     *) set -- -Z1 ;;
@@ -63,7 +63,7 @@ write_dump() {
   # they open their fifo before they start anything, so to kill them is enough should tee never do
   sha256 <"$job/for_sum" >"$job/sum" &
   summing=$!
-  { { read_dump || echo damaged >>"$job/damage"; } | awk -f "$job/sh/inspect.awk" >"$job/dump" || echo damaged >>"$job/damage"; } <"$job/for_sql" &
+  { { read_dump "$backup_format" || echo damaged >>"$job/damage"; } | awk -f "$job/sh/inspect.awk" >"$job/dump" || echo damaged >>"$job/damage"; } <"$job/for_sql" &
   reading=$!
   {
     dump </dev/null

@@ -14,11 +14,11 @@ open_backup() {
 }
 
 # read_backup FILE: the dump as SQL on stdout
-read_backup() { read_dump <"$1"; }
+read_backup() { read_dump "$dump_format" <"$1"; }
 
-# read_dump: the same of a dump that comes on stdin
+# read_dump FORMAT: the same of a dump that comes on stdin
 read_dump() {
-  case $dump_format in
+  case $1 in
     gzip) gzip -dc ;;
     zstd) zstd -dcq ;;
     custom | tar) pg "$database" pg_restore -f - ;;
