@@ -202,6 +202,12 @@ _EXPLANATIONS: tuple[tuple[str, type[DeployError], str, str], ...] = (
         "Set postgres_bin to the directory that has psql and pg_dump.",
     ),
     (
+        r"connection to server .* failed: (?:No such file or directory|Connection refused)",
+        DatabaseUnreachable,
+        "PostgreSQL isn't up: {said}",
+        "Wait some seconds if it was just started; if it stays so, its log says why (`{docker} logs`, where it is in a container).",
+    ),
+    (
         r"connection to server .* failed|authentication failed",
         DatabaseUnreachable,
         "psql can't connect: {said}",

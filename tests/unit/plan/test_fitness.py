@@ -88,6 +88,11 @@ class TestADatabaseThatDoesntAnswer:
             ("sh: psql: not found", ServerUnfit),
             ('exec: "psql": executable file not found in $PATH', ServerUnfit),
             ("connection to server on socket failed: Connection refused", DatabaseUnreachable),
+            (
+                'psql: error: connection to server on socket "/tmp/.s" failed: No such file or directory',
+                DatabaseUnreachable,
+            ),
+            ('connection to server on socket "/tmp/.s" failed: FATAL:  no pg_hba.conf entry', DatabaseUnreachable),
             ("something that nobody has heard of", DatabaseUnreachable),
             ("", DatabaseUnreachable),
         ],
