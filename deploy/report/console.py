@@ -293,7 +293,7 @@ class Console:
     def _changes(self, changes: ChangesShown) -> None:
         if changes.written_since:
             self.line(
-                f"   since the backup {changes.written_since} rows were inserted, updated or deleted, which this undoes"
+                f"   {changes.written_since} inserts, updates and deletes of rows since the backup, which this undoes"
             )
         if changes.pending_again:
             self.line(f"   pending again: {', '.join(changes.pending_again)}")

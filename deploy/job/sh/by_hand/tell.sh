@@ -68,7 +68,7 @@ tell_event() {
 
 tell_changes() {
   written=$(number written_since)
-  if [ "${written:-0}" -gt 0 ]; then say "   since the backup $written rows were inserted, updated or deleted, which this undoes"; fi
+  if [ "${written:-0}" -gt 0 ]; then say "   $written inserts, updates and deletes of rows since the backup, which this undoes"; fi
   if ! printf '%s' "$event" | grep -q '"table"'; then say "   no table has another number of rows than now"; fi
   printf '%s\n' "$event" | tr '{' '\n' |
     sed -nE 's/^"table":"(([^"\\]|\\.)*)","now":([0-9a-z]+),"then":([0-9a-z]+).*/\1: \3 rows now, \4 then/p' |
