@@ -97,6 +97,11 @@ CATALOGUE: dict[str, Rule] = {
                 _OUTSIDE,
             ),
             (
+                "unknown-savepoint",
+                "PostgreSQL refuses it: no SAVEPOINT of that name stands before it in the same transaction.",
+                "Set the SAVEPOINT first, or leave it out.",
+            ),
+            (
                 "needs-transaction",
                 "Outside a transaction PostgreSQL refuses it: its effect would be over with the statement.",
                 "Put BEGIN before and COMMIT after what belongs together, or move what runs outside a transaction to another file.",
@@ -134,6 +139,11 @@ CATALOGUE: dict[str, Rule] = {
                 "commit-in-do",
                 "A DO block that ends transactions fails inside one, so the file is run outside, and isn't undone as a whole.",
                 "Take the COMMIT out, or give the batch a file of its own that may be run again.",
+            ),
+            (
+                "autocommit-off",
+                "Where the file runs outside a transaction, psql begins one by itself, and what isn't committed at the end of the file is lost.",
+                "Leave AUTOCOMMIT alone: every file runs in a transaction anyway.",
             ),
             (
                 "commit-in-function",
@@ -425,9 +435,28 @@ CATALOGUE: dict[str, Rule] = {
                 "REFRESH MATERIALIZED VIEW CONCURRENTLY, which needs a unique index on it.",
             ),
             (
+                "detach-partition-blocks",
+                "ACCESS EXCLUSIVE lock on the partitioned table: it waits for all who use it, and all who come wait behind it.",
+                "ALTER TABLE … DETACH PARTITION … CONCURRENTLY, in a file of its own (PostgreSQL 14 and newer).",
+            ),
+            (
+                "add-column-not-null",
+                "ACCESS EXCLUSIVE lock while the whole table is read, and it fails if there is a row: the new column has no value.",
+                "Give it a DEFAULT in the same statement; or add it without NOT NULL, fill it, and follow set-not-null-scans.",
+            ),
+            (
                 "lock-table",
                 "The lock is held until the whole file is done.",
                 "Leave it out; if it has to be, lock in a weaker mode, and last.",
+            ),
+        ),
+        *_rules(
+            "lock",
+            "info",
+            (
+                "validates-under-lock",
+                "The file is one transaction, so the lock of ADD CONSTRAINT … NOT VALID is held while VALIDATE CONSTRAINT reads the whole table.",
+                "Move VALIDATE CONSTRAINT to the next file.",
             ),
         ),
         *_rules(
@@ -439,6 +468,7 @@ CATALOGUE: dict[str, Rule] = {
                 "Take it out: the setting `database` says where migrations run.",
             ),
             ("quits-early", "What follows never runs.", "Take out the command, or what follows it."),
+            ("repeats-forever", "psql runs the query again and again; the deploy never ends.", "Take it out."),
             (
                 "unknown-command",
                 "psql stops at a backslash command that it doesn't know.",
@@ -457,6 +487,11 @@ CATALOGUE: dict[str, Rule] = {
                 "includes-file",
                 "The other file isn't part of the migration: it isn't there when psql looks for it, and it isn't checked.",
                 "Put its text into this file.",
+            ),
+            (
+                "uses-file",
+                "psql runs on the server, often in a container: the file isn't part of the migration, isn't there, or stays there.",
+                "COPY … FROM stdin with the rows in the migration, or INSERT.",
             ),
             (
                 "ignores-errors",
@@ -519,6 +554,11 @@ CATALOGUE: dict[str, Rule] = {
                 "carriage-returns",
                 "They become part of function bodies and of texts over several lines, and git shows the file as changed.",
                 "Save it with LF line ends; `*.sql text eol=lf` in .gitattributes keeps it so.",
+            ),
+            (
+                "odd-character",
+                "It came with a copy from a document or a chat; PostgreSQL takes it as a letter of a name.",
+                "Write it anew: a plain space, ' or - in its place, and each name in one alphabet.",
             ),
             ("empty-file", "There is nothing to run in it, and it still takes a number.", "Write it, or remove it."),
         ),

@@ -1,7 +1,8 @@
 """What a file asks of the deploy in its comments: `-- deploy: …`, on lines of their own.
 
-All of them stand before the first statement, but for `ignore`: it silences one kind of finding on the statement that follows it,
-and in the whole file if it stands in the header, with an empty line between it and the first statement.
+All of them stand before the first statement, but for `ignore`: it silences one kind of finding on the statement that follows it, or on
+the one behind which it stands in the same line; and in the whole file if it stands in the header, with an empty line between it and the
+first statement.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from deploy.check.catalogue import CATALOGUE
+from deploy.check.splitter import inside_dollars, tokens
 from deploy.model.settings import duration_ms
 
 if TYPE_CHECKING:
@@ -29,11 +31,12 @@ NEVER_SILENT = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """An `ignore` or `allow`: which finding is wanted as it is, and whether in the whole file or after `offset` only."""
+    """An `ignore` or `allow`: which finding is wanted as it is, and whether in the whole file, or before or after `offset` only."""
 
     id: str
     offset: int
     whole_file: bool
+    is_behind: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,11 @@ class Directives:
 
 
 _DIRECTIVE = re.compile(r"^[ \t]*(--[ \t]*deploy:[ \t]*([^\s,]*)[ \t,]*([^\r\n]*))", re.MULTILINE)
+_ELSEWHERE = re.compile(
+    r"((--[ \t]*deploy:|/\*[ \t]*deploy:)[ \t]*(ignore|allow|no-transaction|lock-timeout|statement-timeout|repeatable|requires-extension)\b"
+    r"[ \t,]*([^\r\n]*))",
+    re.IGNORECASE,
+)
 _EMPTY_LINE = re.compile(r"\n[ \t\r]*\n")
 _EXTENSION = re.compile(r'"?([A-Za-z0-9_][A-Za-z0-9_-]{0,62})"?')
 
@@ -79,13 +87,51 @@ _EXTENSION = re.compile(r'"?([A-Za-z0-9_][A-Za-z0-9_-]{0,62})"?')
 def read_directives(text: str, script: Script) -> Directives:
     """Read a file's directives; what is wrong with them is in `wrong`, never raised."""
     read = Directives()
-    if "deploy:" in text:
+    if "deploy:" in text.lower():
         starts = [statement.start for statement in script.statements[:1]]
         starts += [command.start for command in script.commands[:1]]
         first = min(starts, default=len(text))
-        for found in _DIRECTIVE.finditer(text):
+        own_lines = {found.start(1): found for found in _DIRECTIVE.finditer(text)}
+        for found in own_lines.values():
             _read(read, text, first, found)
+        for found in _ELSEWHERE.finditer(text):
+            if found.start(1) not in own_lines and _is_comment(text, found.start(1), script):
+                _read_elsewhere(read, found)
     return read
+
+
+def _is_comment(text: str, offset: int, script: Script) -> bool:
+    """Tell a comment from what looks like one in a string or in COPY data."""
+    before = [statement for statement in script.statements if statement.start <= offset][-1:]
+    for statement in before:
+        if offset < statement.stop:
+            return not _is_in_token(statement.text, offset - statement.start)
+        return "\n" not in text[statement.stop : offset] or statement.sql[:4].lower() != "copy"
+    return True
+
+
+def _is_in_token(sql: str, offset: int) -> bool:
+    for token, start in tokens(sql):
+        if start <= offset < start + len(token):
+            quoted = inside_dollars(token)
+            return quoted is None or _is_in_token(quoted[0], offset - start - quoted[1])
+    return False
+
+
+def _read_elsewhere(read: Directives, found: re.Match[str]) -> None:
+    """Read what stands behind something else in its line, or is written in another way; only `ignore` may do the first."""
+    offset, mark, name, argument = found.start(1), found[2], found[3], found[4].strip()
+    if "".join(mark.split()) != "--deploy:" or name != name.lower():
+        message = f"{name}: write it as `-- deploy: {name.lower()}`"
+        read.wrong.append(Wrong("malformed-directive", offset, message))
+        return
+    if name != "ignore":
+        read.wrong.append(Wrong("misplaced-directive", offset, f"{name} stands behind something else in its line"))
+        return
+    try:
+        read.silences += (Silence(_silenced(argument), offset, whole_file=False, is_behind=True),)
+    except ValueError as error:
+        read.wrong.append(Wrong("malformed-directive", offset, f"{name}: {error}"))
 
 
 def _read(read: Directives, text: str, first: int, found: re.Match[str]) -> None:
@@ -106,8 +152,11 @@ def _read(read: Directives, text: str, first: int, found: re.Match[str]) -> None
 
 
 def _silenced(argument: str) -> str:
-    name, _, reason = argument.partition(" ")
-    name = name.rstrip(",:")
+    written, _, reason = argument.partition(" ")
+    name = written.rstrip(",:")
+    others = reason.split(maxsplit=1)
+    if others and others[0].rstrip(",") in CATALOGUE and (written.endswith(",") or len(others) == 1):
+        raise ValueError("name one finding, and the reason; another one takes a line of its own")
     if name not in CATALOGUE:
         raise ValueError(f"there is no finding {name!r}" if name else "name a finding, and the reason")
     if not reason.strip():

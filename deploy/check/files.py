@@ -10,10 +10,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from deploy.check.catalogue import CATALOGUE, Finding
+from deploy.check.characters import odd_characters
+from deploy.check.metacommands import copied_into, findings_of_command
 from deploy.check.parser import SyntaxProblem, Tree, parse
 from deploy.check.rules import Mark, Rules, Span, Unit
 from deploy.check.splitter import line_and_column
 from deploy.check.transactions import File, read_script
+from deploy.check.variables import as_sent, may_be_anything, unset_in
 from deploy.model.migration import NAME
 
 if TYPE_CHECKING:
@@ -144,7 +147,8 @@ def _decoded(content: bytes) -> tuple[str, list[Mark]]:
     except UnicodeDecodeError as error:
         text = content.decode("latin-1")
         if not read_script(text).has_client_encoding:
-            marks.append(Mark("not-utf8", error.start, "isn't UTF-8 from here on"))
+            text = content.decode(errors="replace")
+            marks.append(Mark("not-utf8", len(content[: error.start].decode()), "isn't UTF-8 from here on"))
     if text.startswith("\ufeff"):
         text = text[1:]
         marks.append(Mark("byte-order-mark", 0, "begins with a byte-order mark"))
@@ -163,21 +167,8 @@ _CHANGES_NOTHING = re.compile(
     r"(abort|analyze|begin|commit|comment|end|reset|rollback|select|set|show|start|table|values)\b", re.IGNORECASE
 )
 _ROLLBACK = re.compile(r"(rollback|abort|prepare)\b", re.IGNORECASE)
-_PROGRAM = re.compile(r"\bprogram\s*'", re.IGNORECASE)
-_COPY_IN = re.compile(r"\s*([\w.\"]+)[^;]*?\bfrom\b", re.IGNORECASE)
-_IGNORES_ERRORS = re.compile(
-    r"unset ON_ERROR_STOP\b|set ON_ERROR_STOP(?:\s+(?:off?|f|fa|fal|fals|false|no?|0))?\s*$", re.IGNORECASE
-)
-_PIPES = frozenset({"g", "gx", "o", "out", "w", "write"})
-_TERMINAL = frozenset({"prompt", "password", "e", "edit", "ef", "ev"})
-_INCLUDES = frozenset({"i", "include", "ir", "include_relative"})
-# psql 18's commands but for those that describe, which are many
-_COMMANDS = re.compile(
-    r"|[!?aCcdefgHhilopqrstTwxz;:]|d[A-Za-z]*[S+x]*|z[S+]*|bind|bind_named|cd|close_prepared|conninfo|connect|copy|copyright"
-    r"|crosstabview|echo|edit|ef|elif|else|encoding|endif|endpipeline|errverbose|ev|flush|flushrequest|gdesc|getenv|getresults|gexec"
-    r"|gset|gx|help|html|if|include|include_relative|ir|l[+x]*|list[+x]*|lo_export|lo_import|lo_list\+?|lo_unlink|out|parse|password"
-    r"|print|prompt|pset|qecho|quit|reset|restrict|sendpipeline|set|setenv|s[fv]\+?|startpipeline|syncpipeline|timing|unrestrict|unset"
-    r"|warn|watch|write"
+_SAVEPOINT = re.compile(
+    r"(savepoint|release|rollback(?:\s+work|\s+transaction)?\s+to)\s+(?:savepoint\s+)?(\w+|\"[^\"]+\")", re.IGNORECASE
 )
 
 
@@ -195,7 +186,7 @@ class _Text:
     def marks(self) -> list[Mark]:
         """Return what was found and isn't silenced."""
         file = self.file
-        if not (file.script.statements or file.script.commands):
+        if not (file.script.statements or file.script.commands or file.script.unterminated):
             self.add("empty-file", 0, "there is no statement in it")
         for statement in file.script.statements:
             self.rules.spans.append(Span(statement.start, max(statement.stop, statement.start + 1)))
@@ -204,8 +195,12 @@ class _Text:
             line_end = file.text.find("\n", command.start)
             self.rules.spans.append(Span(command.start, line_end if line_end >= 0 else len(file.text)))
             self.command(command)
+        if file.script.unterminated and file.script.unterminated.kind == "copy data":
+            message = r"the COPY data that begins here has no line of \. to end it"
+            self.add("never-ends", file.script.unterminated.offset, message, "warning")
         self.conditions()
         self.transactions()
+        self.odd_characters()
         for problem in file.problems():
             if problem.id == "never-ends" and self.cut_off:
                 continue
@@ -215,53 +210,58 @@ class _Text:
         return self.without_silenced()
 
     def statement(self, statement: Statement) -> None:
-        tree = parse(statement.sql)
         in_branch = bool(self.branches) and self.file.is_in_branch(statement.start)
+        unset = [] if in_branch else unset_in(self.file.script, statement)
+        sql = as_sent(statement, unset)
+        tree = parse(sql)
+        meant = tree if not unset or isinstance(tree, Tree) else parse(statement.sql)
+        if isinstance(meant, Tree):
+            self.rules.look_at(meant, Unit(statement.sql, statement.start, in_branch))
         if isinstance(tree, Tree):
-            self.rules.look_at(tree, Unit(statement.sql, statement.start, in_branch))
-        elif tree is None or statement.has_variables or self.file.has_other_strings:
+            return
+        if unset:
+            here = range(statement.start, statement.stop)
+            self.rules.marks[:] = [m for m in self.rules.marks if m.id != "syntax-error" or m.offset not in here]
+        if (
+            tree is None
+            or self.file.has_other_strings
+            or self.has_quit(statement)
+            or (not unset and may_be_anything(statement))
+        ):
             self.rules.not_analysed += 1
         elif not self.file.is_cut_off(statement):
             offset, message = _as_psql_has_it(self.file.text, statement, tree)
-            self.add("syntax-error", offset, message, "warning" if in_branch else "")
+            hint = f": nothing in the file sets {unset[0][1]}" if unset else ""
+            self.add("syntax-error", offset, f"{message}{hint}", "warning" if in_branch else "")
         elif self.file.is_certainly_open() and "unterminated" not in tree.message:
-            # an open parenthesis: the server stops before the end of the file
+            # the server stops before the end of the file
             self.cut_off = True
-            self.add("syntax-error", statement.start + tree.offset, f"{tree.message}, in a parenthesis that never ends")
+            offset, message = _as_psql_has_it(self.file.text, statement, tree)
+            kind = self.file.script.unterminated.kind if self.file.script.unterminated else ""
+            self.add(
+                "syntax-error", offset, f"{message}, in a {kind} that never ends" if kind == "parenthesis" else message
+            )
+
+    def has_quit(self, statement: Statement) -> bool:
+        return any(c.name in {"q", "quit"} and c.start < statement.start for c in self.file.script.commands)
+
+    def odd_characters(self) -> None:
+        if any(mark.id == "not-utf8" for mark in self.rules.marks):
+            return
+        for statement in self.file.script.statements:
+            for offset, what in odd_characters(statement.text):
+                self.add("odd-character", statement.start + offset, what)
 
     # psql's own commands
 
     def command(self, command: MetaCommand) -> None:
-        name, argument = command.name, command.argument_text
-        shown = f"\\{name}"
-        if not _COMMANDS.fullmatch(name):
-            self.add("unknown-command", command.start, f"psql has no command {shown}", self.unless_in_branch(command))
-        elif name == "!" or (name in _PIPES and argument.startswith("|")) or "`" in argument:
-            self.add("runs-program", command.start, f"{shown} runs a program")
-        elif name == "copy":
-            self.copy(command)
-        elif name in _INCLUDES:
-            self.add("includes-file", command.start, f"{shown} runs another file")
-        elif name == "gexec":
-            self.rules.not_analysed += 1
-            self.add("runs-built-sql", command.start, r"\gexec runs what the query gives back")
-        elif name in _TERMINAL:
-            self.add("needs-terminal", command.start, f"{shown} asks for an answer")
-        elif name in {"c", "connect"} and self.file.is_in_branch(command.start):
-            self.add("changes-database", command.start, f"{shown} may leave the deploy's session", "warning")
-        elif _IGNORES_ERRORS.match(f"{name} {argument}"):
-            self.add("ignores-errors", command.start, f"{shown} {argument} makes psql go on after an error")
-
-    def unless_in_branch(self, command: MetaCommand) -> str:
-        return "warning" if self.file.is_in_branch(command.start) else ""
-
-    def copy(self, command: MetaCommand) -> None:
-        if _PROGRAM.search(command.argument_text):
-            self.add("runs-program", command.start, r"\copy … program runs a program")
-        elif found := _COPY_IN.match(command.argument_text):
-            table = tuple(found[1].replace('"', "").split("."))
-            if not self.rules.starts_empty(table) and not self.file.is_in_branch(command.start):
-                self.add("copy-not-idempotent", command.start, rf"\copy into {found[1]}")
+        in_branch = self.file.is_in_branch(command.start)
+        self.rules.not_analysed += command.name == "gexec"
+        for name, message, severity in findings_of_command(command, in_branch=in_branch):
+            self.add(name, command.start, message, severity)
+        table = copied_into(command)
+        if table and not in_branch and not self.rules.starts_empty(table):
+            self.add("copy-not-idempotent", command.start, rf"\copy into {'.'.join(table)}")
 
     def conditions(self) -> None:
         opened: list[MetaCommand] = []
@@ -291,11 +291,28 @@ class _Text:
             begins = not what.endswith("without BEGIN")
             name = "nested-begin" if begins else "commit-without-begin"
             self.add(name, statement.start, "BEGIN within a transaction" if begins else what)
+        for step in file.steps:
+            demand = step.traits.demand
+            if step.in_block and demand and not demand.always and not demand.what.endswith("inside DO"):
+                message = f"{demand.what} can't run in a transaction, and stands within the file's own"
+                self.add("fails-in-transaction", step.statement.start, message, "warning")
+        self.savepoints()
         for block in file.blocks:
             if block.end and (found := _ROLLBACK.match(block.end.sql)):
                 self.add("ends-in-rollback", block.end.start, f"the file's transaction ends with {found[1].upper()}")
         if next(file.objections(), None):
+            self.rules.marks[:] = [mark for mark in self.rules.marks if mark.id != "validates-under-lock"]
             self.outside()
+
+    def savepoints(self) -> None:
+        known: set[tuple[int | None, str]] = set()
+        for step in self.file.steps:
+            if found := _SAVEPOINT.match(step.statement.sql):
+                name = (step.block, found[2].lower())
+                if found[1].lower() == "savepoint":
+                    known.add(name)
+                elif name not in known and not self.file.is_in_branch(step.statement.start):
+                    self.add("unknown-savepoint", step.statement.start, f"there is no savepoint {found[2]}")
 
     def outside(self) -> None:
         """Look at what it means for the statements of a file that it runs outside a transaction."""
@@ -339,6 +356,8 @@ class _Text:
         everything = Span(0, len(self.file.text) + 1)
         if silence.whole_file:
             return everything
+        if silence.is_behind:
+            return max((span for span in spans if span.start < silence.offset), default=everything)
         around = [span for span in spans if span.start <= silence.offset < span.stop]
         following = spans[bisect_left(spans, Span(silence.offset, 0)) :][:1]
         if around and not (following and following[0].stop <= around[0].stop):
@@ -346,9 +365,18 @@ class _Text:
         return following[0] if following else everything
 
 
+# postgast's grammar is PostgreSQL 18's, which reads NOT here as the beginning of a constraint; older ones, that most servers are, stop.
+_NOT_NULL_CONSTRAINT = re.compile(r"(?:[(,]|\badd|\bconstraint\s+\w+)\s*\b(not)\s+\Z", re.IGNORECASE)
+
+
 def _as_psql_has_it(text: str, statement: Statement, problem: SyntaxProblem) -> tuple[int, str]:
-    """Return where the server sees a syntax error, and its words: psql sends the semicolon too."""
-    if problem.offset >= len(statement.sql) and statement.terminator == ";":
-        semicolon = text.find(";", statement.stop)
-        return semicolon, 'syntax error at or near ";"'
-    return statement.start + problem.offset, problem.message
+    """Return where the server sees a syntax error, and its words: psql sends what stands behind the last word, too."""
+    if problem.offset < len(statement.sql):
+        before = _NOT_NULL_CONSTRAINT.search(statement.sql, 0, problem.offset)
+        if before and problem.message.startswith("syntax error"):
+            return statement.start + before.start(1), f'syntax error at or near "{before[1]}"'
+        return statement.start + problem.offset, problem.message
+    if statement.terminator in {";", "\\;"}:
+        return text.find(";", statement.stop), 'syntax error at or near ";"'
+    end = text.find(statement.terminator, statement.stop) if statement.terminator else len(text.rstrip("\n"))
+    return end, problem.message

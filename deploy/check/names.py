@@ -73,6 +73,7 @@ class Known:
         dropped: gone at this point, in the second run too.
         emptied: tables that the file deleted from.
         validated: tables of which it validated a constraint.
+        not_valid: constraints that it added NOT VALID.
     """
 
     created: Names = field(default_factory=Names)
@@ -81,6 +82,7 @@ class Known:
     dropped: Names = field(default_factory=Names)
     emptied: Names = field(default_factory=Names)
     validated: Names = field(default_factory=Names)
+    not_valid: Names = field(default_factory=Names)
 
     def create(self, kind: str, name: Name, *, if_not_exists: bool, temporary: bool = False) -> None:
         """Note that something is there now."""

@@ -74,22 +74,57 @@ def parse(sql: str) -> Tree | SyntaxProblem | None:
     return Tree(kind, getattr(statement, kind))
 
 
-_TRUSTED = re.compile(r"syntax error|missing |unexpected |mismatched |unterminated ")
+# What PL/pgSQL's compiler says without asking what a type or a table is. `a.b is not a known variable` may be a mistake of postgast's.
+_TRUSTED = re.compile(
+    r"syntax error|missing |unexpected |mismatched |unterminated |zero-length |trailing junk |invalid (?:hexadecimal|octal|binary) |duplicate declaration|unrecognized exception condition"
+    r"|too (?:few|many) parameters specified for RAISE|\"[^\".]+\" is not a known variable|variable \"[^\"]+\" (?:is declared|must have)"
+    r"|(?:EXIT|CONTINUE) cannot |there is no label |block label |end label |cannot use RETURN |RETURN cannot have a parameter in function returning void"
+    r"|cursor \"[^\"]+\" has |(?:not enough|too many) arguments for cursor|loop variable of FOREACH must be a known variable"
+)
+_UNKNOWN_FIELD = re.compile(r'"([^".]+)\.[^"]*" is not a known variable')
+_VARIADIC = re.compile(r"\bvariadic\b", re.IGNORECASE)
+_EMPTY_BRACKETS = re.compile(r"(?<!array)\[\s*\]", re.IGNORECASE)
+_TYPES_OF_OTHERS = re.compile(r"^create\b.*?\bas\b|\bdeclare\b.*?\bbegin\b", re.IGNORECASE | re.DOTALL)
+_QUALIFIER_OR_COPY = re.compile(r"(?:\w+|\"[^\"]+\")\s*\.(?=\s*[A-Za-z_\"])|%\s*(?:row)?type\b", re.IGNORECASE)
 
 
 def complaint_of_plpgsql(sql: str) -> str | None:
-    """Return why PL/pgSQL's grammar refuses the body of a CREATE FUNCTION or DO; None if it doesn't.
+    """Return why PL/pgSQL refuses the body of a CREATE FUNCTION or DO; None if it doesn't.
 
-    Source: postgast 0.2, tried. It gives no place. Only complaints about syntax can be trusted, since it knows neither the types nor the
-    variables of a trigger, for which it returns broken JSON as well.
+    Source: postgast 0.2, tried on 2,154 public functions. It gives no place. It knows the types of pg_catalog only: it refuses a schema of
+    one's own, an array of one's own and VARIADIC, so a second try goes without them. What it says of other types can't be trusted, and
+    for triggers it returns broken JSON.
     """
+    said = _said_by_plpgsql(sql)
+    if said and not _TRUSTED.match(said):
+        said = _said_by_plpgsql(_without_types_of_others(sql))
+    return said if said and (_TRUSTED.match(said) or _is_of_nothing_declared(said, sql)) else None
+
+
+def _is_of_nothing_declared(said: str, sql: str) -> bool:
+    """Tell whether `a.b is not a known variable` is right: there is no `a` that could be a variable."""
+    found = _UNKNOWN_FIELD.match(said)
+    return found is not None and re.search(rf"\b{re.escape(found[1])}\b(?!\s*\.)", sql, re.IGNORECASE) is None
+
+
+def _said_by_plpgsql(sql: str) -> str:
     try:
         _postgast.parse_plpgsql(sql)
     except _postgast.PgQueryError as error:
-        return str(error.message) if _TRUSTED.match(error.message) else None
+        return str(error.message)
     except ValueError:
-        return None
-    return None
+        return ""
+    return ""
+
+
+def _without_types_of_others(sql: str) -> str:
+    """Blank what postgast can't look up, in the function's head and in what it declares."""
+
+    def blank(found: re.Match[str]) -> str:
+        return " " * len(found[0])
+
+    sql = _EMPTY_BRACKETS.sub(blank, _VARIADIC.sub(blank, sql))
+    return _TYPES_OF_OTHERS.sub(lambda found: _QUALIFIER_OR_COPY.sub(blank, found[0]), sql)
 
 
 def walk(node: Node) -> Iterator[tuple[str, Node]]:

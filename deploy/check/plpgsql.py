@@ -8,24 +8,59 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from deploy.check.splitter import tokens
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+__all__ = ["SQL_WORDS", "Body", "Part", "body_in", "parts_of", "without_into"]
 
-    from deploy.check.parser import SyntaxProblem
-
-__all__ = ["Part", "find_error", "parts_of"]
-
-_SQL_WORDS = frozenset(
+SQL_WORDS = frozenset(
     {"alter", "analyze", "call", "cluster", "comment", "copy", "create", "delete", "drop", "grant", "import", "insert"}
     | {"lock", "merge", "reassign", "refresh", "reindex", "reset", "revoke", "security", "set", "truncate", "update"}
-    | {"vacuum", "with"}
+    | {"abort", "discard", "do", "release", "savepoint", "start", "vacuum", "with"}
 )
+_CHANGES_ROWS = frozenset({"delete", "insert", "merge", "update", "with"})
 _INTO = re.compile(r"(?<!insert\s)(?<!merge\s)\binto\s+(?:strict\s+)?[\w.\[\]]+(?:\s*,\s*[\w.\[\]]+)*", re.IGNORECASE)
 _LITERAL = re.compile(r"'((?:[^'\\]|'')*)'(?!')|(\$[A-Za-z_]*\$)(.*?)\2", re.DOTALL)
+
+
+# Failures that say "it is so already"; what only catches others guards nothing.
+_SAYS_DONE = re.compile(
+    r"others|duplicate_|undefined_|unique_violation|exclusion_violation|integrity_constraint_violation|invalid_(?:table|object)_definition"
+    r"|syntax_error_or_access_rule_violation|object_not_in_prerequisite_state|dependent_objects_still_exist|'(?:23|2B|42|55)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What stands between the quotes of a DO block or a function, and where in its statement.
+
+    Args:
+        start: offset in the statement; None where it is written with escapes, so that no place in it can be told.
+    """
+
+    text: str
+    start: int | None
+    doubles_quotes: bool = False
+
+    def place(self, offset: int) -> int:
+        """Turn an offset in the body into one in the statement."""
+        if self.start is None:
+            return 0
+        return self.start + offset + (self.text.count("'", 0, offset) if self.doubles_quotes else 0)
+
+    @property
+    def quoting(self) -> tuple[str, str]:
+        """What to write for what, so that another text can stand in its place."""
+        return ("'", "''") if self.doubles_quotes else ("", "")
+
+
+def body_in(sql: str, text: str) -> Body:
+    """Find a body that the parse tree gave in its statement."""
+    found = sql.find(text)
+    if found >= 0:
+        return Body(text, found)
+    quoted = sql.find(f"'{text.replace(chr(39), chr(39) * 2)}'")
+    return Body(text, quoted + 1 if quoted >= 0 else None, doubles_quotes=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +68,7 @@ class Part:
     """One statement of a body.
 
     Args:
-        kind: "sql"; "dynamic" for EXECUTE of what isn't a literal; "control" for COMMIT and ROLLBACK.
+        kind: "sql"; "literal" for EXECUTE of a literal, "dynamic" for EXECUTE of anything else; "control" for COMMIT and ROLLBACK.
         text: its SQL, without what only PL/pgSQL understands; for EXECUTE of a literal, that literal's SQL.
         start: offset in the body.
         stop: offset after its last character.
@@ -95,7 +130,7 @@ class _Walk:
             self.step(self.words[self.at][0])
         return [draft.finished() for draft in self.drafts]
 
-    def step(self, word: str) -> None:  # noqa: C901 - one line a word
+    def step(self, word: str) -> None:  # noqa: C901, PLR0912 - one line a word
         self.at += 1
         match word:
             case ";" | "else" | "then":
@@ -111,8 +146,10 @@ class _Walk:
             case "if":
                 self.frames.append(_Frame("if", depends=True))
                 self.skip_to("then")
-            case "elsif" | "elseif" | "when":
+            case "elsif" | "elseif":
                 self.skip_to("then")
+            case "when":
+                self.when(self.skip_to("then"))
             case "case":
                 self.frames.append(_Frame("case", depends=True))
                 self.skip_to("when", keep=True)
@@ -121,7 +158,7 @@ class _Walk:
             case "while" | "for" | "foreach":
                 self.loop()
             case "end":
-                del self.frames[-1:]
+                del self.frames[-2 if self.is_handling() else -1 :]
                 self.skip_to(";")
             case _:
                 self.at -= 1
@@ -142,15 +179,29 @@ class _Walk:
         return seen
 
     def handle(self) -> None:
-        block = next((frame for frame in reversed(self.frames) if frame.kind == "begin"), None)
-        if block:
-            block.catches = True
+        if self.frames and self.frames[-1].kind == "begin":
+            self.frames.append(_Frame("handlers", depends=True))
+
+    def is_handling(self) -> bool:
+        return bool(self.frames) and self.frames[-1].kind == "handlers"
+
+    def when(self, conditions: list[str]) -> None:
+        """Look at what a handler catches, and whether it only raises it again."""
+        following = [word for word, _ in self.words[self.at : self.at + 2]]
+        raises = following in (["raise", ";"], ["raise", "exception"])
+        if self.is_handling() and not raises and any(_SAYS_DONE.match(word) for word in conditions):
+            self.frames[-2].catches = True
 
     def loop(self) -> None:
-        start = self.words[self.at - 1][1]
+        first = self.at
         header = self.skip_to("loop")
         if "execute" in header:
-            self.note("dynamic", "", start, start)
+            self.note("dynamic", "", self.words[first - 1][1], self.words[first - 1][1])
+        query = first + header.index("in") + 1 if "in" in header else len(self.words)
+        if query < first + len(header) and self.words[query][0] in _CHANGES_ROWS:
+            start = self.words[query][1]
+            last, last_start = self.words[first + len(header) - 1]
+            self.note("sql", self.body[start : last_start + len(last)], start, last_start + len(last))
         self.frames.append(_Frame("loop", depends=not any(".." in word for word in header)))
 
     def statement(self, word: str) -> None:
@@ -164,10 +215,10 @@ class _Walk:
         text = self.body[start:stop]
         if word in {"commit", "rollback"}:
             self.note("control", text, start, stop)
-        elif word in _SQL_WORDS and words[1:2] not in ([":="], ["="]):
-            self.note("sql", _without_into(text), start, stop)
+        elif word in SQL_WORDS and words[1:2] not in ([":="], ["="]):
+            self.note("sql", without_into(text), start, stop)
         elif word == "execute" and (literal := self.literal_in(self.words[first + 1 : self.at])) is not None:
-            self.note("sql", literal, start, stop)
+            self.note("literal", literal, start, stop)
         elif "execute" in words and word in {"execute", "open", "return"}:
             self.note("dynamic", text, start, stop)
         elif word in {"return", "exit", "continue"} and any(frame.depends for frame in self.frames):
@@ -184,97 +235,6 @@ class _Walk:
         self.drafts.append(_Draft(kind, text, start, stop, tuple(self.frames), self.may_have_returned))
 
 
-def _without_into(text: str) -> str:
+def without_into(text: str) -> str:
     """Blank INTO with its variables, which only PL/pgSQL understands."""
     return _INTO.sub(lambda found: " " * len(found[0]), text)
-
-
-# Where PL/pgSQL's grammar, which gives no place, has stopped
-
-_NEAR = re.compile(r'at or near "(.*)"\Z', re.DOTALL)
-_MISSING = re.compile(r'missing "(THEN|LOOP)"')
-_ENDS = frozenset({";", "then", "else", "loop", "begin", "declare"})
-_WAIT_FOR = {
-    "if": "THEN",
-    "elsif": "THEN",
-    "elseif": "THEN",
-    "when": "THEN",
-    "while": "LOOP",
-    "for": "LOOP",
-    "foreach": "LOOP",
-}
-_BEFORE_EXPRESSION = frozenset({"if", "elsif", "elseif", "while", "perform", "return", "assert", "when", "execute"})
-
-
-def find_error(
-    body: str, complaint: str, complain: Callable[[str], str | None], parse: Callable[[str], SyntaxProblem | None]
-) -> int:
-    """Return where in a body a syntax error is, in characters.
-
-    Args:
-        body: what stands between the quotes.
-        complaint: what PL/pgSQL's grammar says about all of it.
-        complain: what it says about another body in the same statement.
-        parse: what SQL's grammar says about some SQL.
-    """
-    words = list(tokens(body))
-    missing = _MISSING.match(complaint)
-    for chunk in _chunks(words):
-        first, last = chunk[0][0].lower(), chunk[-1]
-        if missing and _WAIT_FOR.get(first) == missing[1] and last[0] == ";":
-            return last[1]
-        found = _place_in(body, chunk, complaint, parse)
-        if found is not None:
-            return found
-    near = _NEAR.search(complaint)
-    if not near or not words:
-        return len(body)
-    read = words[: _shortest(words, body, lambda text: complain(text) == complaint)]
-    return next((start for word, start in reversed(read) if word.lower() == near[1].lower()), read[-1][1])
-
-
-def _chunks(words: list[tuple[str, int]]) -> Iterator[list[tuple[str, int]]]:
-    """Give the statements and expressions with the word that ends them."""
-    chunk = []
-    for word, start in words:
-        chunk.append((word, start))
-        if word.lower() in _ENDS:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
-
-
-def _shortest(words: list[tuple[str, int]], body: str, fails: Callable[[str], bool]) -> int:
-    """Return how many words it takes until the complaint is the same."""
-    low, high = 1, len(words)
-    while low < high:
-        middle = (low + high) // 2
-        word, start = words[middle - 1]
-        if fails(body[: start + len(word)]):
-            high = middle
-        else:
-            low = middle + 1
-    return high
-
-
-def _place_in(
-    body: str, words: list[tuple[str, int]], complaint: str, parse: Callable[[str], SyntaxProblem | None]
-) -> int | None:
-    """Ask SQL's grammar where a statement, or an expression of PL/pgSQL's, is wrong in the same way."""
-    first = words[0][0].lower()
-    inside = words[:-1] if words[-1][0].lower() in _ENDS else words
-    if first in _SQL_WORDS | {"select"}:
-        prefix, begin = "", 0
-    else:
-        prefix = "SELECT "
-        begin = next((i + 1 for i, (word, _) in enumerate(inside[:8]) if word in {":=", "="}), 0)
-        begin = 1 if first in _BEFORE_EXPRESSION else begin
-    if not inside[begin:] or (prefix and not begin):
-        return None
-    start = inside[begin][1]
-    last, last_start = inside[-1]
-    found = parse(prefix + _without_into(body[start : last_start + len(last)]))
-    if found is None or found.message != complaint:
-        return None
-    return min(start + max(0, found.offset - len(prefix)), last_start + len(last))

@@ -6,15 +6,16 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from deploy.check.expressions import columns_in, is_constant, is_relative, why_rewritten
+from deploy.check.expressions import columns_in, is_relative, truth_of, why_rewritten
 from deploy.check.names import Known, name_in, of_nodes, of_relation, shown
 from deploy.check.parser import SyntaxProblem, Tree, complaint_of_plpgsql, parse
-from deploy.check.plpgsql import find_error, parts_of
-from deploy.check.splitter import is_placeholder, skeleton, tokens
+from deploy.check.places import find_error
+from deploy.check.plpgsql import Body, body_in, parts_of
+from deploy.check.splitter import is_placeholder, skeleton, split, tokens
 from deploy.check.traits import definition_of, demand_of, name_of, option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from deploy.check.names import Name
     from deploy.check.parser import Node
@@ -43,18 +44,37 @@ class Unit:
     """One statement, at the top of the file or in a DO block.
 
     Args:
-        sql: its text; `start` is its offset in the file.
+        sql: the text of the whole statement, which begins at `base` in the file.
+        start: offset in the file of what is looked at: the statement, or what stands in its WITH.
         guarded: whether it runs only if something is found to be so, or may fail.
     """
 
     sql: str
     start: int
     guarded: bool
+    base: int = -1
+
+    def within(self, start: int, *, guarded: bool | None = None) -> Unit:
+        """Return a part of the same statement."""
+        return Unit(self.sql, start, self.guarded if guarded is None else guarded, self.offset)
+
+    @property
+    def offset(self) -> int:
+        """Where the statement begins."""
+        return self.start if self.base < 0 else self.base
 
 
 _GUARD = re.compile(
     r"\bon\s+conflict\b|\bnot\s+exists\b|\bnot\s+in\s*\(|\bexcept\b|\bis\s+null\b|<>\s*all\b", re.IGNORECASE
 )
+_DEMANDING = re.compile(
+    r"(?:abort|alter|cluster|create|discard|drop|prepare|reindex|release|savepoint|start|vacuum)\b", re.IGNORECASE
+)
+_DEMANDING_BODY = re.compile(
+    r"\b(?:abort|begin|cluster|commit|concurrently|database|discard|reindex|release|rollback|savepoint|start|subscription|system|tablespace|vacuum)\b",
+    re.IGNORECASE,
+)
+_TEXT_TYPES = frozenset({"text", "varchar"})
 _WIDE_TYPES = frozenset({"text", "varchar", "int8", "numeric", "float8", "jsonb", "timestamptz"})
 _RELATIONS = {"TABLE", "FOREIGN_TABLE", "MATVIEW"}
 _VIEWS_TOO = _RELATIONS | {"VIEW"}
@@ -131,13 +151,16 @@ class Rules:
 
     def locks(self, name: str, unit: Unit, table: Name, message: str, offset: int | None = None) -> None:
         """Mark a lock, unless the file made the table: then nobody else uses it."""
-        if not (self.known.created.has("TABLE", table) or self.known.created.has("MATVIEW", table)):
+        if not self.is_own(table):
             self.add(name, unit.start if offset is None else offset, message)
 
-    def destroys(self, name: str, unit: Unit, table: Name, message: str, offset: int | None = None) -> None:
+    def is_own(self, table: Name) -> bool:
+        return self.known.created.has("TABLE", table) or self.known.created.has("MATVIEW", table)
+
+    def destroys(self, name: str, unit: Unit, table: Name, message: str, severity: str = "") -> None:
         """Mark a loss, unless the file itself filled the table."""
         if not self.known.made.has("TABLE", table):
-            self.add(name, unit.start if offset is None else offset, message)
+            self.add(name, unit.start, message, severity)
 
     # What is made
 
@@ -268,37 +291,62 @@ class Rules:
 
     def function(self, node: Node, unit: Unit) -> None:
         kind = "PROCEDURE" if node.is_procedure else "FUNCTION"
-        self.creates(kind, of_nodes(node.funcname), unit, replaces=node.replace, how="OR REPLACE")
+        name = of_nodes(node.funcname)
+        dropped = self.known.dropped.has(kind + _signature_of(node), name)
+        self.creates(kind, name, unit, replaces=node.replace or dropped, how="OR REPLACE")
         options = {each.def_elem.defname: each.def_elem.arg for each in node.options}
         language = options["language"].string.sval.lower() if "language" in options else "sql"
         source = name_in(options["as"]) if "as" in options else ()
+        if "language" not in options and source:
+            self.add("syntax-error", unit.start, "no language specified")
         if len(source) != 1 or is_placeholder(source[0]):
             return
-        body = source[0]
-        start = _find(unit.sql, body)
+        body = body_in(unit.sql, source[0])
         if language == "plpgsql":
-            self.plpgsql_error(unit, body, start)
-            for part in parts_of(body):
-                self.not_analysed += part.kind == "dynamic"
-                if part.kind == "control" and not node.is_procedure:
-                    self.add(
-                        "commit-in-function",
-                        unit.start + start + part.start,
-                        f"{part.text.upper()} in the function {shown(of_nodes(node.funcname))}",
-                    )
-        elif language == "sql" and isinstance(problem := parse(body), SyntaxProblem):
-            self.body_error(unit.start + start + problem.offset, problem.message)
+            self.plpgsql_error(unit, body)
+            self.plpgsql_function(body, unit, f"the {kind.lower()} {shown(name)}", may_commit=node.is_procedure)
+        elif language == "sql" and isinstance(problem := parse(body.text), SyntaxProblem):
+            self.body_error(unit.start + body.place(problem.offset), problem.message)
+        elif language == "sql" and _DEMANDING_BODY.search(body.text):
+            for statement in split(body.text).statements:
+                offset = unit.start + body.place(statement.start)
+                self.demand_in_function(statement.sql, offset, f"the {kind.lower()} {shown(name)}")
+
+    def plpgsql_function(self, body: Body, unit: Unit, where: str, *, may_commit: bool) -> None:
+        """Look for what fails when the function is called; what it changes then isn't the migration's doing."""
+        for part in parts_of(body.text):
+            offset = unit.start + body.place(part.start)
+            self.not_analysed += part.kind == "dynamic"
+            if part.kind == "control" and not may_commit:
+                self.add("commit-in-function", offset, f"{part.text.upper()} in {where}")
+            elif part.kind in {"sql", "literal"} and _DEMANDING.match(part.text):
+                self.demand_in_function(part.text, offset, where)
+
+    def demand_in_function(self, sql: str, offset: int, where: str) -> None:
+        tree = parse(sql)
+        demand = demand_of(tree) if isinstance(tree, Tree) else None
+        if demand and isinstance(tree, Tree) and tree.kind == "transaction_stmt":
+            self.add("commit-in-function", offset, f"{demand.what} in {where}")
+        elif demand and demand.always:
+            self.add("fails-in-transaction", offset, f"{demand.what} can't run in {where}", "warning")
 
     def body_error(self, offset: int, message: str) -> None:
         self.add("syntax-error", offset, message, "" if self.checks_bodies else "warning")
 
-    def plpgsql_error(self, unit: Unit, body: str, start: int) -> bool:
+    def plpgsql_error(self, unit: Unit, body: Body) -> bool:
         complaint = complaint_of_plpgsql(unit.sql)
         if complaint is None:
             return False
-        head, tail = unit.sql[:start], unit.sql[start + len(body) :]
-        inside = find_error(body, complaint, lambda other: complaint_of_plpgsql(f"{head}{other}{tail}"), _problem_in)
-        self.body_error(unit.start + start + inside, complaint)
+        inside = 0
+        if body.start is not None:
+            written = unit.sql[body.start : body.place(len(body.text))]
+            head, tail = unit.sql[: body.start], unit.sql[body.start + len(written) :]
+
+            def complain(other: str) -> str | None:
+                return complaint_of_plpgsql(f"{head}{other.replace(*body.quoting)}{tail}")
+
+            inside = find_error(body.text, complaint, complain, _problem_in)
+        self.body_error(unit.start + body.place(inside), complaint)
         return True
 
     # What is dropped
@@ -310,16 +358,15 @@ class Rules:
         what = f"DROP {_WORDS.get(kind, kind.replace('_', ' '))} {', '.join(map(shown, names))}"
         if not node.missing_ok and not all(self.known.created.has(kind, name) for name in names):
             self.not_idempotent("drop", unit, f"{what} without IF EXISTS")
-        if kind in _DESTROYS and not all(self.known.made.has(kind, name) for name in names):
+        if kind in _DESTROYS and not all(name[0] == "pg_temp" or self.known.made.has(kind, name) for name in names):
             mark = self.add(_DESTROYS[kind], unit.start, what)
             if len(names) == 1 and (kind == "MATVIEW" or (kind in {"TYPE", "DOMAIN"} and not cascades)):
                 self.may_come_back.append((kind, names[0], mark))
         if kind == "INDEX" and not node.concurrent and not all(self.known.created.has(kind, name) for name in names):
             self.add("drop-index-blocks", unit.start, f"{what} without CONCURRENTLY")
-        for name in names:
-            self.known.dropped.add(kind, name)
-            if kind == "TYPE":
-                self.known.dropped.add("DOMAIN", name)
+        for each, name in zip(node.objects, names, strict=True):
+            for gone in _kinds_gone(kind, each):
+                self.known.dropped.add(gone, name)
 
     def drop_role(self, node: Node, unit: Unit) -> None:
         roles = [role.role_spec.rolename for role in node.roles]
@@ -357,11 +404,15 @@ class Rules:
             place = places[number] if number < len(places) else unit.start
             subtype = name_of(command, "subtype")
             if kind in _VIEWS_TOO and (handler := _TABLE_COMMANDS.get(subtype)):
-                handler(self, command, table, Unit(unit.sql, place, unit.guarded or self.known.fresh.has(kind, table)))
+                handler(
+                    self, command, table, unit.within(place, guarded=unit.guarded or self.known.fresh.has(kind, table))
+                )
             elif kind in _RELATIONS and subtype in _REWRITES:
                 self.locks("rewrites-table", unit, table, f"{_REWRITES[subtype]} on {shown(table)}", place)
             elif kind == "TYPE" and subtype in {"AT_AddColumn", "AT_DropColumn"} and not command.missing_ok:
                 self.not_idempotent("alter", unit, f"ALTER TYPE {shown(table)} can't be done twice", place)
+            if kind == "TYPE" and subtype == "AT_DropColumn":
+                self.add("drop-column", place, f"DROP ATTRIBUTE {command.name} of {shown(table)}")
 
     def add_column(self, command: Node, table: Name, unit: Unit) -> None:
         column = definition_of(command).column_def
@@ -375,6 +426,8 @@ class Rules:
             self.locks("add-column-rewrites", unit, table, f"{of_table} with {reason}")
         if kinds.keys() & {"PRIMARY", "UNIQUE"}:
             self.locks("add-unique-builds-index", unit, table, f"{of_table} with an index")
+        if "NOTNULL" in kinds and not (reason or "DEFAULT" in kinds):
+            self.locks("add-column-not-null", unit, table, f"{of_table} with NOT NULL, without DEFAULT")
         if "CHECK" in kinds:
             self.locks("add-check-scans", unit, table, f"{of_table} with CHECK")
         if "FOREIGN" in kinds and "DEFAULT" in kinds:
@@ -392,8 +445,9 @@ class Rules:
         what = f"{command.name} of {shown(table)} becomes {target.names[-1].string.sval}"
         self.locks("alter-column-type-rewrites", unit, table, what)
         is_wide = target.names[-1].string.sval in _WIDE_TYPES and not target.typmods
-        if not is_wide or column.HasField("raw_default"):
-            self.destroys("alter-column-type", unit, table, what)
+        holds_all = target.names[-1].string.sval in _TEXT_TYPES and is_wide
+        if column.HasField("raw_default") or not (holds_all or self.is_own(table)):
+            self.destroys("alter-column-type", unit, table, what, severity="info" if is_wide else "")
 
     def set_not_null(self, command: Node, table: Name, unit: Unit) -> None:
         if not self.known.validated.has("TABLE", table):
@@ -406,6 +460,8 @@ class Rules:
             self.not_idempotent("add-constraint", unit, f"ADD CONSTRAINT {name or 'without a name'}")
         on = f"on {shown(table)}"
         validates = not constraint.skip_validation
+        if not validates:
+            self.known.not_valid.add("TABCONSTRAINT", (*table, name))
         match name_of(constraint, "contype"):
             case "CONSTR_FOREIGN" if validates:
                 self.locks("add-foreign-key-scans", unit, table, f"FOREIGN KEY {on} without NOT VALID")
@@ -423,11 +479,18 @@ class Rules:
             self.not_idempotent("drop-constraint", unit, f"DROP CONSTRAINT {command.name} without IF EXISTS")
         self.known.dropped.add("TABCONSTRAINT", (*table, command.name))
 
-    def validate(self, _command: Node, table: Name, _unit: Unit) -> None:
+    def validate(self, command: Node, table: Name, unit: Unit) -> None:
         self.known.validated.add("TABLE", table)
+        if self.known.not_valid.has("TABCONSTRAINT", (*table, command.name)):
+            self.locks("validates-under-lock", unit, table, f"{command.name} is added and validated in one file")
 
     def partition(self, command: Node, table: Name, unit: Unit) -> None:
-        partition = of_relation(definition_of(command).partition_cmd.name)
+        details = definition_of(command).partition_cmd
+        partition = of_relation(details.name)
+        if name_of(command, "subtype") == "AT_DetachPartition" and not details.concurrent:
+            self.locks(
+                "detach-partition-blocks", unit, table, f"DETACH PARTITION {shown(partition)} without CONCURRENTLY"
+            )
         self.not_idempotent(
             "partition", unit, f"{shown(partition)} can't be attached to or detached from {shown(table)} twice"
         )
@@ -494,13 +557,13 @@ class Rules:
     def delete(self, node: Node, unit: Unit) -> None:
         table = of_relation(node.relation)
         self.known.emptied.add("TABLE", table)
-        if is_constant(node.where_clause):
+        if truth_of(node.where_clause):
             self.destroys("delete-without-where", unit, table, f"DELETE of {shown(table)} without WHERE")
         self.with_clause(node, unit)
 
     def update(self, node: Node, unit: Unit) -> None:
         table = of_relation(node.relation)
-        if is_constant(node.where_clause):
+        if truth_of(node.where_clause):
             self.destroys("update-without-where", unit, table, f"UPDATE {shown(table)} without WHERE")
         for target in node.target_list:
             column = target.res_target.name
@@ -510,15 +573,33 @@ class Rules:
         self.with_clause(node, unit)
 
     def merge(self, node: Node, unit: Unit) -> None:
+        table = of_relation(node.relation)
+        matches = truth_of(node.join_condition)
+        clauses = [each.merge_when_clause for each in node.merge_when_clauses]
+        for clause in (each for each in clauses if matches is not None and truth_of(each.condition)):
+            match name_of(clause, "command_type"), matches:
+                case "CMD_INSERT", False if not self.starts_empty(table):
+                    self.not_idempotent("insert", unit, f"MERGE INTO {shown(table)} inserts whatever is there")
+                case "CMD_DELETE", True:
+                    self.destroys("delete-without-where", unit, table, f"MERGE deletes all rows of {shown(table)}")
+                case "CMD_UPDATE", True:
+                    self.destroys("update-without-where", unit, table, f"MERGE updates all rows of {shown(table)}")
         self.with_clause(node, unit)
+
+    def explain(self, node: Node, unit: Unit) -> None:
+        """EXPLAIN ANALYZE runs what it explains."""
+        if option(node.options, "analyze", default=False):
+            kind = node.query.WhichOneof("node")
+            self.look_at(Tree(kind, getattr(node.query, kind)), unit)
 
     def with_clause(self, node: Node, unit: Unit) -> None:
         """Look at what WITH changes, at any depth."""
         for each in node.with_clause.ctes:
             query = each.common_table_expr.ctequery
             kind = query.WhichOneof("node")
-            offset = _characters(unit.sql, each.common_table_expr.location)
-            self.look_at(Tree(kind, getattr(query, kind)), Unit(unit.sql, unit.start + offset, unit.guarded))
+            tree = Tree(kind, getattr(query, kind))
+            offset = _place_of_change(unit.sql, tree) if kind in _CHANGES else 0
+            self.look_at(tree, unit.within(unit.offset + offset))
 
     def copy(self, node: Node, unit: Unit) -> None:
         table = of_relation(node.relation)
@@ -546,7 +627,7 @@ class Rules:
                 self.locks("reindex-blocks", unit, table, f"REINDEX of {shown(table)} without CONCURRENTLY")
 
     def refresh(self, node: Node, unit: Unit) -> None:
-        if not (node.concurrent or node.skip_data):
+        if not node.concurrent:
             view = of_relation(node.relation)
             self.locks("refresh-blocks", unit, view, f"REFRESH MATERIALIZED VIEW {shown(view)} without CONCURRENTLY")
 
@@ -563,25 +644,28 @@ class Rules:
 
     def do(self, node: Node, unit: Unit) -> None:
         arguments = {each.def_elem.defname: each.def_elem.arg.string.sval for each in node.args}
-        body = arguments.get("as", "")
-        if arguments.get("language", "plpgsql") != "plpgsql" or is_placeholder(body):
+        text = arguments.get("as", "")
+        if arguments.get("language", "plpgsql").lower() != "plpgsql" or is_placeholder(text):
             self.not_analysed += 1
             return
-        start = _find(unit.sql, body)
-        if self.plpgsql_error(unit, body, start):
+        body = body_in(unit.sql, text)
+        if self.plpgsql_error(unit, body):
             return
-        for part in parts_of(body):
-            offset = unit.start + start + part.start
-            self.spans.append(Span(offset, offset + part.stop - part.start))
-            tree = parse(part.text) if part.kind == "sql" else None
+        for part in parts_of(text):
+            offset = unit.start + body.place(part.start)
+            self.spans.append(Span(offset, unit.start + body.place(part.stop)))
+            tree = parse(part.text) if part.kind in {"sql", "literal"} else None
             if part.kind == "control":
                 self.add("commit-in-do", offset, f"{part.text.upper()} inside DO")
             elif isinstance(tree, Tree):
                 demand = demand_of(tree)
-                if demand and demand.always and tree.kind != "transaction_stmt":
+                if demand and demand.always:
                     severity = "warning" if part.guarded else ""
                     self.add("fails-in-transaction", offset, f"{demand.what} can't run inside DO", severity)
                 self.look_at(tree, Unit(part.text, offset, unit.guarded or part.guarded))
+            elif part.kind == "literal" and isinstance(tree, SyntaxProblem):
+                severity = "warning" if unit.guarded or part.guarded else ""
+                self.add("syntax-error", offset, f"{tree.message}, in what EXECUTE runs", severity)
             else:
                 self.not_analysed += 1
 
@@ -662,6 +746,7 @@ _HANDLERS: dict[str, Callable[[Rules, Node, Unit], None]] = {
     "delete_stmt": Rules.delete,
     "update_stmt": Rules.update,
     "merge_stmt": Rules.merge,
+    "explain_stmt": Rules.explain,
     "copy_stmt": Rules.copy,
     "vacuum_stmt": Rules.vacuum,
     "cluster_stmt": Rules.cluster,
@@ -697,14 +782,40 @@ def _is_temporary(relation: Node) -> bool:
     return bool(relation.relpersistence == "t" or relation.schemaname == "pg_temp")
 
 
-def _find(sql: str, body: str) -> int:
-    """Return where a body stands in its statement; one that is written with escapes is taken to stand at its beginning."""
-    return max(0, sql.find(body))
+def _signature_of(function: Node) -> str:
+    """Return the types of a function's arguments, as DROP FUNCTION names them."""
+    given = [each.function_parameter for each in function.parameters]
+    return _signature(
+        each.arg_type for each in given if name_of(each, "mode") not in {"FUNC_PARAM_OUT", "FUNC_PARAM_TABLE"}
+    )
+
+
+def _signature(types: Iterable[Node]) -> str:
+    return f"({','.join(each.names[-1].string.sval + '[]' * len(each.array_bounds) for each in types)})"
+
+
+def _kinds_gone(kind: str, dropped: Node) -> list[str]:
+    """Return what may be created again after a DROP: of functions, only those of the same arguments where it names them."""
+    kinds = {"TYPE": ["TYPE", "DOMAIN"], "ROUTINE": ["FUNCTION", "PROCEDURE"]}.get(kind, [kind])
+    arguments = dropped.object_with_args
+    if kinds[0] in {"FUNCTION", "PROCEDURE"} and not arguments.args_unspecified:
+        return [each + _signature(argument.type_name for argument in arguments.objargs) for each in kinds]
+    return kinds
 
 
 def _problem_in(sql: str) -> SyntaxProblem | None:
     found = parse(sql)
     return found if isinstance(found, SyntaxProblem) else None
+
+
+_CHANGES = frozenset({"delete_stmt", "insert_stmt", "merge_stmt", "update_stmt"})
+_CHANGE = re.compile(r"\b(?:delete|insert|merge|update)\b", re.IGNORECASE)
+
+
+def _place_of_change(sql: str, tree: Tree) -> int:
+    """Return where a DELETE, INSERT, MERGE or UPDATE within a statement begins: the tree knows only where its table stands."""
+    table = _characters(sql, tree.node.relation.location)
+    return max((found.start() for found in _CHANGE.finditer(sql, 0, table)), default=table)
 
 
 def _characters(sql: str, location: int) -> int:

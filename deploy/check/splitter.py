@@ -20,6 +20,7 @@ __all__ = [
     "Script",
     "Statement",
     "Unterminated",
+    "inside_dollars",
     "is_placeholder",
     "line_and_column",
     "skeleton",
@@ -37,7 +38,7 @@ class Statement:
         stop: offset after its last character; what ends it isn't part of it.
         text: the file's own characters from start to stop.
         sql: as long as `text`, for a parser: variables are placeholders, meta-commands and COPY data within it are blank.
-        has_variables: whether `sql` has placeholders, whose values only psql will know.
+        variables: the offset and the text (`:x`, `:'x'`) of each placeholder in `sql`, whose value only psql will know.
         terminator: `;`, `\;`, the command that sends it (`\gexec`), or nothing at the end of the file.
         joined: whether psql sends it together with others, by `\;`, as one implicit transaction.
     """
@@ -46,9 +47,14 @@ class Statement:
     stop: int
     text: str
     sql: str
-    has_variables: bool
+    variables: tuple[tuple[int, str], ...]
     terminator: str
     joined: bool
+
+    @property
+    def has_variables(self) -> bool:
+        """Are there any?"""
+        return bool(self.variables)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +123,12 @@ def tokens(sql: str) -> Iterator[tuple[str, int]]:
             yield token, found.start()
 
 
+def inside_dollars(token: str) -> tuple[str, int] | None:
+    """Return what a dollar quote quotes, and where that begins in it; None for any other token."""
+    tag = _DOLLAR_TAG.match(token)
+    return (token[tag.end() : -tag.end()], tag.end()) if tag and len(token) >= 2 * tag.end() else None
+
+
 _PLACEHOLDER = "v"
 
 # Groups are atomic, (?>(?:…)*), not possessive, (?:…)*+, which lose matches before Python 3.11.5.
@@ -158,6 +170,7 @@ _FUNCTION = re.compile(
 )
 
 _IDENTIFIER_BEFORE = re.compile(rf"(?<![{_IDENTIFIER}])(?:\$[0-9]+|[0-9]*)[{_LETTER}][{_IDENTIFIER}]*\Z")
+_STRING_PREFIX = re.compile(rf"(?<![{_IDENTIFIER}])(?:[ebxnEBXN]|[uU]&)\Z")
 _LONGEST_IDENTIFIER = 100  # PostgreSQL keeps 63 bytes; looking back further would only cost time
 _REST_OF_IDENTIFIER = re.compile(rf"[{_IDENTIFIER}]+")
 _DOLLAR_TAG = re.compile(rf"\$(?:[{_LETTER}][{_NAME}]*+)?\$")
@@ -232,7 +245,7 @@ class _Scanner:
         self.bodies = 0
         self.opened_at = 0
         self.edits: list[tuple[int, int, str]] = []
-        self.has_variables = False
+        self.variables: list[tuple[int, str]] = []
         self.skip_gap()
         self.start = self.position
         in_function = _FUNCTION.match(self.text, self.start) is not None
@@ -244,14 +257,14 @@ class _Scanner:
         if sql:
             stop = self.start + len(sql)
             text = self.original[self.start : stop]
-            self.buffer.append(Statement(self.start, stop, text, sql, self.has_variables, terminator, joined=False))
+            variables = tuple((offset - self.start, variable) for offset, variable in self.variables)
+            self.buffer.append(Statement(self.start, stop, text, sql, variables, terminator, joined=False))
 
     def send(self) -> None:
         """Take the buffer as psql sends it, and step over the data that its COPY statements read from the file."""
         if len(self.buffer) > 1:
             self.buffer = [
-                Statement(s.start, s.stop, s.text, s.sql, s.has_variables, s.terminator, joined=True)
-                for s in self.buffer
+                Statement(s.start, s.stop, s.text, s.sql, s.variables, s.terminator, joined=True) for s in self.buffer
             ]
         self.statements += self.buffer
         self.skip_copy_data(sum(_COPY_FROM_STDIN.match(statement.sql) is not None for statement in self.buffer))
@@ -309,10 +322,19 @@ class _Scanner:
     # Quotes and comments: a quote or a flat comment that ends has been run over by the expression
 
     def open_string(self) -> None:
+        self.begin_of_quote("'")
+        if prefix := _STRING_PREFIX.search(self.text[max(0, self.position - _LONGEST_IDENTIFIER) : self.position]):
+            self.position -= len(prefix[0])
         self.never_ends("string")
 
     def open_identifier(self) -> None:
+        self.begin_of_quote('"')
         self.never_ends("quoted identifier")
+
+    def begin_of_quote(self, quote: str) -> None:
+        """Step back to where what never ends begins: up to a doubled quote it has been taken for a string that ends."""
+        while self.text[self.position - 1] == quote and self.position > self.start:
+            self.position = self.text.rindex(quote, 0, self.position - 1)
 
     def comment(self) -> None:
         """Step over a comment that has others in it."""
@@ -358,7 +380,7 @@ class _Scanner:
             self.position += 1
             return
         self.edits.append((found.start(), found.end(), _placeholder(found[0])))
-        self.has_variables = True
+        self.variables.append((found.start(), found[0]))
         self.position = self.last_token_end = found.end()
 
     def is_array_slice(self) -> bool:

@@ -203,7 +203,9 @@ class File:
         elif is_end and self.is_open:
             block = self.blocks[-1]
             self.blocks[-1] = _Block(block.begin, block.options, statement, is_plain=bool(_COMMIT.fullmatch(words)))
-            self.is_open = False
+            self.is_open = words.endswith(" and chain")
+            if self.is_open:
+                self.blocks.append(_Block(statement, ""))
         elif is_end:
             self.strays.append((statement, f"{words.split(maxsplit=1)[0].upper()} without BEGIN"))
 
@@ -296,7 +298,13 @@ class File:
 
     def is_cut_off(self, statement: Statement) -> bool:
         """Tell whether a statement goes to the end of the file because something in it never ends."""
-        return self.script.unterminated is not None and statement is self.script.statements[-1]
+        unterminated = self.script.unterminated
+        return (
+            unterminated is not None
+            and unterminated.kind in _CERTAINLY_WRONG
+            and statement is self.script.statements[-1]
+            and not statement.terminator
+        )
 
     def commands_that_leave(self) -> Iterator[Problem]:
         last = self.script.statements[-1].start if self.script.statements else 0

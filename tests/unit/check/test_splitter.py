@@ -283,7 +283,7 @@ class TestWhatNeverEnds:
         ("script", "kind", "offset"),
         [
             ("select 'open; select 2;", "string", 7),
-            ("select E'open\\'; select 2;", "string", 8),
+            ("select E'open\\'; select 2;", "string", 7),
             ('select "open; select 2;', "quoted identifier", 7),
             ("select $a$open $$ $b$; select 2;", "dollar quote", 7),
             ("select 1 /* open /* */; select 2;", "comment", 9),

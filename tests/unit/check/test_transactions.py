@@ -215,7 +215,7 @@ class TestAFileWithOneTransactionOfItsOwn:
             ("begin; commit;\ncommit;", "line 2: COMMIT without BEGIN"),
             ("select 1;\nrollback;", "line 2: ROLLBACK without BEGIN"),
             ("begin; rollback;", "line 1: its transaction doesn't end with a plain COMMIT"),
-            ("begin; commit and chain;", "line 1: its transaction doesn't end with a plain COMMIT"),
+            ("begin; commit and chain;", "line 1: several transactions of its own"),
             ("begin; prepare transaction 'x';", "line 1: its transaction doesn't end with a plain COMMIT"),
             ("begin; commit \\g\n", "line 1: its BEGIN or COMMIT has a meta-command or a variable in it"),
             ("begin\n\\set x 1\nwork; commit", "line 1: its BEGIN or COMMIT has a meta-command or a variable in it"),

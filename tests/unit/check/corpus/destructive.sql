@@ -13,7 +13,7 @@
 -- expect: delete-without-where@38:1
 -- expect: update-without-where@39:1
 -- expect: update-without-where@40:1
--- expect: delete-without-where@41:6
+-- expect: delete-without-where@41:15
 -- expect: alter-column-type@42:1
 -- expect: alter-column-type-rewrites@42:1
 -- expect: rename-table@43:1

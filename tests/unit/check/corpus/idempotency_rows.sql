@@ -1,11 +1,12 @@
--- expect: insert-not-idempotent@9:1
 -- expect: insert-not-idempotent@10:1
--- expect: insert-not-idempotent@11:6
--- expect: update-not-idempotent@12:1
+-- expect: insert-not-idempotent@11:1
+-- expect: insert-not-idempotent@12:12
 -- expect: update-not-idempotent@13:1
--- expect: copy-not-idempotent@14:1
--- expect: copy-not-idempotent@17:1
--- expect: insert-not-idempotent@20:5
+-- expect: update-not-idempotent@14:1
+-- expect: copy-not-idempotent@15:1
+-- expect: copy-not-idempotent@18:1
+-- expect: uses-file@18:1
+-- expect: insert-not-idempotent@21:5
 INSERT INTO t VALUES (1);
 INSERT INTO t (a) SELECT 1;
 WITH x AS (INSERT INTO u VALUES (1) RETURNING id) SELECT * FROM x;

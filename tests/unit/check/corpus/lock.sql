@@ -1,24 +1,28 @@
--- expect: create-index-blocks-writes@22:1
--- expect: drop-index-blocks@23:1
--- expect: set-not-null-scans@24:1
--- expect: alter-column-type-rewrites@25:1
--- expect: add-foreign-key-scans@26:44
--- expect: add-check-scans@28:1
--- expect: add-unique-builds-index@30:1
--- expect: add-exclusion-builds-index@32:1
--- expect: add-column-rewrites@33:1
--- expect: add-column-rewrites@35:5
--- expect: add-column-rewrites@36:5
--- expect: add-column-rewrites@37:5
--- expect: add-unique-builds-index@38:5
--- expect: add-check-scans@39:5
--- expect: add-foreign-key-scans@40:5
--- expect: rewrites-table@41:1
--- expect: cluster@42:1
--- expect: reindex-blocks@43:1
--- expect: refresh-blocks@44:1
--- expect: lock-table@45:1
--- expect: lock-table@46:1
+-- expect: create-index-blocks-writes@26:1
+-- expect: drop-index-blocks@27:1
+-- expect: set-not-null-scans@28:1
+-- expect: alter-column-type@29:1
+-- expect: alter-column-type-rewrites@29:1
+-- expect: add-foreign-key-scans@30:44
+-- expect: add-check-scans@32:1
+-- expect: add-unique-builds-index@34:1
+-- expect: add-exclusion-builds-index@36:1
+-- expect: add-column-rewrites@37:1
+-- expect: add-column-rewrites@39:5
+-- expect: add-column-rewrites@40:5
+-- expect: add-column-rewrites@41:5
+-- expect: add-unique-builds-index@42:5
+-- expect: add-check-scans@43:5
+-- expect: add-foreign-key-scans@44:5
+-- expect: rewrites-table@45:1
+-- expect: cluster@46:1
+-- expect: reindex-blocks@47:1
+-- expect: refresh-blocks@48:1
+-- expect: lock-table@49:1
+-- expect: lock-table@50:1
+-- expect: add-column-not-null@51:1
+-- expect: add-constraint-not-idempotent@52:1
+-- expect: validates-under-lock@53:1
 CREATE INDEX IF NOT EXISTS i ON t (a);
 DROP INDEX IF EXISTS i2;
 ALTER TABLE t ALTER COLUMN a SET NOT NULL;
@@ -44,3 +48,6 @@ REINDEX TABLE t;
 REFRESH MATERIALIZED VIEW m;
 LOCK TABLE t;
 LOCK TABLE t IN SHARE MODE;
+ALTER TABLE t ADD COLUMN IF NOT EXISTS required int NOT NULL;
+ALTER TABLE t ADD CONSTRAINT later CHECK (a > 0) NOT VALID;
+ALTER TABLE t VALIDATE CONSTRAINT later;

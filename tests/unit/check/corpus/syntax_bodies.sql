@@ -1,7 +1,7 @@
 -- expect: syntax-error@7:5
 -- expect: syntax-error@12:19
 -- expect: syntax-error@17:19
--- expect: syntax-error@19:25
+-- expect: syntax-error@21:20
 DO $$
 BEGIN
     selec 1;

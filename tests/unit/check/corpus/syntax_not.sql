@@ -1,4 +1,8 @@
--- expect: syntax-error@4:17
+-- expect: syntax-error@8:17
+\set columns a
+\set table t
+\set value 1
+\set extra true
 SELECT :columns FROM :"table" WHERE a = :'value' AND :extra;
 \if :x
 SELECT 1 broken here;
