@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as jsonlib
 import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fabric import Connection
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from invoke.context import Context
 
+    from deploy.model.examination import Check, WayIn
     from deploy.model.settings import Settings
     from deploy.server.target import Server
 
@@ -407,25 +409,43 @@ def history(c: Context, *, limit: int = 20, json: bool = False) -> None:
 
 @task(auto_shortflags=False, help={"json": JSON})
 def doctor(c: Context, *, json: bool = False) -> None:
-    """Look at all that can be wrong on a server, and say what mends it.
+    """Look at all that can be wrong, here and on the server, and say what mends it.
 
     Example: fab -H prod doctor
     """
-    from deploy.commands.look import doctor as look  # noqa: PLC0415
-    from deploy.model.errors import ServerUnfit  # noqa: PLC0415
+    from deploy.commands.doctor import examine  # noqa: PLC0415
+    from deploy.model.settings import environment_of, settings_from  # noqa: PLC0415
+    from deploy.plan.doctor import check_toolbox, sum_up  # noqa: PLC0415
     from deploy.report.document import doctor_document  # noqa: PLC0415
+    from deploy.server.here import toolbox, way_in  # noqa: PLC0415
+    from deploy.server.target import hosts_of, open_server  # noqa: PLC0415
 
     def story(servers: list[Server], console: Console) -> tuple[list[Any], DeployError | None]:
-        documents, wrong = [], 0
-        for server in servers:
-            checks = look(server)
-            console.doctor(server.name, checks)
-            documents.append(doctor_document(checks))
-            wrong += sum(not check.well for check in checks)
-        error = ServerUnfit(f"{wrong} of these need mending", hint="Each has its remedy beside it.") if wrong else None
-        return documents, error
+        section, config = _section(c), _ssh_config_file()
 
-    _tell(c, story, json=json)
+        def look(host: str | None) -> tuple[list[Check], DeployError | None]:
+            def connect() -> Server:
+                servers.append(open_server(c, host, section, variables=VARIABLES, ssh_config_file=config))
+                return servers[-1]
+
+            def way(settings: Settings) -> WayIn | None:
+                return way_in(c, host, known_hosts=settings.known_hosts, ssh_config_file=config) if host else None
+
+            settings_of = partial(settings_from, section, VARIABLES, environment_of(host, section))
+            return examine(host or "local", settings_of, way, connect)
+
+        tools = check_toolbox(toolbox())
+        console.doctor("here", tools)
+        everything, documents, first_lost = [*tools], [], None
+        for host in hosts_of(_typed_hosts(c)):
+            checks, lost = look(host)
+            console.doctor(host or "local", checks)
+            documents.append(doctor_document([*tools, *checks]))
+            everything += checks
+            first_lost = first_lost or lost
+        return documents, sum_up(everything, first_lost)
+
+    _tell(c, story, json=json, opens=False)
 
 
 @task(auto_shortflags=False)
@@ -621,13 +641,14 @@ def _tell(
     *,
     json: bool,
     changes: bool = False,
+    opens: bool = True,
 ) -> None:
     """Open every server that -H names, tell the story to all of them at once, and turn its end into an exit status.
 
     Fabric calls a task once for each host; a deploy has to see all of them before it touches the first. So the first call does
     the work, and the others have nothing left to do.
 
-    `changes` says that the command has no dry run: `fab -R` refuses it.
+    `changes` says that the command has no dry run: `fab -R` refuses it. `opens` is False for a story that opens them itself.
     """
     from deploy.report.document import refusal_document  # noqa: PLC0415
     from deploy.server.target import Fleet, hosts_of, open_server  # noqa: PLC0415
@@ -642,7 +663,7 @@ def _tell(
         if hosts[0] is not None and isinstance(c, Connection) and not _is_for(c, hosts[0]):
             return
         section = _section(c)
-        for host in hosts:
+        for host in hosts if opens else ():
             servers.current = host or "local"
             servers.append(open_server(c, host, section, variables=VARIABLES, ssh_config_file=_ssh_config_file()))
         documents, error = story(servers, console)

@@ -59,10 +59,10 @@ def plan_rollback(  # noqa: PLR0913 - what a rollback is decided from
     backup = choose_backup(wanted, seen.backups, now=seen.time)
     if in_place:
         _require_usable(backup, database)
-        _require_space(backup, seen, database)
+        require_space_for_rollback(backup, seen, database)
     else:
         require_restorable(backup, seen, database)
-        _require_free(database)
+        require_swappable(database)
     require_format(seen, settings)
     safety = name_backup("pre_rollback", seen, settings)
     stamp = safety.removeprefix("pre_rollback_").split(".")[0]
@@ -85,8 +85,8 @@ def require_restorable(backup: Backup, seen: Observation, database: Database) ->
         BackupUnusable, DatabaseRightsLacking, NoSpace: nothing has been touched.
     """
     _require_usable(backup, database)
-    _require_rights(database)
-    _require_space(backup, seen, database)
+    require_rights(database)
+    require_space_for_rollback(backup, seen, database)
 
 
 def require_copy(seen: Observation, database: Database, backup_bytes: int) -> None:
@@ -95,7 +95,7 @@ def require_copy(seen: Observation, database: Database, backup_bytes: int) -> No
     Raises:
         DatabaseRightsLacking, RollbackBlocked, NoSpace: nothing has been touched.
     """
-    _require_rights(database)
+    require_rights(database)
     if database.subscriptions:
         raise RollbackBlocked(
             f"{database.name} subscribes to another server, and its copy would too",
@@ -115,7 +115,12 @@ def _require_usable(backup: Backup, database: Database) -> None:
         )
 
 
-def _require_rights(database: Database) -> None:
+def require_rights(database: Database) -> None:
+    """Refuse where databases can't be created and renamed.
+
+    Raises:
+        DatabaseRightsLacking: with what gives them.
+    """
     if not (database.superuser or (database.createdb and database.owns)):
         raise DatabaseRightsLacking(
             f"{database.user} may not create databases or doesn't own {database.name}",
@@ -124,7 +129,12 @@ def _require_rights(database: Database) -> None:
         )
 
 
-def _require_free(database: Database) -> None:
+def require_swappable(database: Database) -> None:
+    """Refuse where something holds on to the database that would go with it.
+
+    Raises:
+        RollbackBlocked: names it.
+    """
     if database.prepared:
         raise RollbackBlocked(
             f"{database.prepared} prepared transactions are open in {database.name}",
@@ -146,7 +156,12 @@ SAME_DISK_BYTES = 64 * 2**20
 """Two directories whose disks have as much free space as each other, but for this, are taken to share one."""
 
 
-def _require_space(backup: Backup, seen: Observation, database: Database) -> None:
+def require_space_for_rollback(backup: Backup, seen: Observation, database: Database) -> None:
+    """Refuse when the disk can't take a side database and a safety backup.
+
+    Raises:
+        NoSpace: with the numbers.
+    """
     _require_disk(seen, backup.bytes * 2, database.bytes * 5 // 4, "a side database and a safety backup")
 
 
@@ -154,14 +169,14 @@ def _require_disk(seen: Observation, for_backups: int, for_database: int, what: 
     """A backup beside the others, another database and its WAL where the live one is; often that is one disk."""
     there = seen.free_bytes if seen.database_free_bytes is None else seen.database_free_bytes
     if abs(there - seen.free_bytes) < SAME_DISK_BYTES:
-        _require_free_bytes(there, for_backups + for_database, what)
+        _require_bytes(there, for_backups + for_database, what)
     else:
         database, _, backup = what.partition(" and ")
-        _require_free_bytes(seen.free_bytes, for_backups, backup)
-        _require_free_bytes(there, for_database, database)
+        _require_bytes(seen.free_bytes, for_backups, backup)
+        _require_bytes(there, for_database, database)
 
 
-def _require_free_bytes(free: int, needed: int, what: str) -> None:
+def _require_bytes(free: int, needed: int, what: str) -> None:
     if free < needed:
         raise NoSpace(
             f"{what} may need {megabytes(needed)}, {megabytes(free)} are free on the server",
@@ -189,8 +204,8 @@ def plan_undo(seen: Observation, database: Database, *, stem: str) -> UndoPlan:
             "there is no replaced database to swap back",
             hint="`fab -H … rollback --backup=` lists the backups that you can go to.",
         )
-    _require_rights(database)
-    _require_free(database)
+    require_rights(database)
+    require_swappable(database)
     return UndoPlan(
         source=max(database.replaced, key=replaced_at).name,
         replaced=free_replaced_name(seen, database, stem),

@@ -23,10 +23,10 @@ STAND_INS: Mapping[str, str] = {
     "🔁": "*",
     "🧹": "*",
     "🔌": "*",
+    "→": "->",
     "…": "...",
     "─": "-",
     "█": "#",
-    "·": "-",
 }
 """Of every character beyond ASCII that our own words have; what others said has `?` in its place."""
 

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from deploy.commands.backups import BackupResult
     from deploy.commands.drift import DriftResult
     from deploy.commands.fetch import FetchResult
-    from deploy.commands.look import Check, Entry, Status
+    from deploy.commands.look import Entry, Status
     from deploy.commands.rehearse import RehearsalResult
     from deploy.commands.release import ReleaseResult
     from deploy.commands.rollback import RollbackResult
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from deploy.job.outcome import FileTried
     from deploy.model.backup import Backup
     from deploy.model.errors import DeployError
+    from deploy.model.examination import Check
     from deploy.model.observation import Observation, Replaced
     from deploy.plan.release import ReleasePlan
     from deploy.plan.rollback import RollbackPlan, UndoPlan
@@ -539,7 +540,10 @@ class Console:
         """List what was looked at, and what mends it."""
         self.line(f"{host}:")
         for check in checks:
-            self.line(f"  {'✅' if check.well else '❌'} {check.name}: {for_host(check.found, host)}")
+            mark = "❌" if not check.well else "⚠️ " if check.doubtful else "✅"
+            self.line(f"  {mark} {check.name}: {for_host(check.found, host)}")
+            for detail in check.details:
+                self.line(f"     {for_host(detail, host)}")
             if check.mend:
                 self.line(f"     👉 {for_host(check.mend, host)}")
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from deploy.commands.backups import BackupResult
     from deploy.commands.drift import DriftResult
     from deploy.commands.fetch import FetchResult
-    from deploy.commands.look import Check, Entry, Status
+    from deploy.commands.look import Entry, Status
     from deploy.commands.rehearse import RehearsalResult
     from deploy.commands.release import ReleaseResult
     from deploy.commands.rollback import RollbackResult
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from deploy.job.outcome import FileTried
     from deploy.model.backup import Backup
     from deploy.model.errors import DeployError
+    from deploy.model.examination import Check
 
 
 def error_document(error: DeployError | None, host: str) -> dict[str, Any] | None:
@@ -248,5 +249,8 @@ def history_document(entries: Sequence[Entry]) -> list[dict[str, Any]]:
 
 
 def doctor_document(checks: Sequence[Check]) -> list[dict[str, Any]]:
-    """What was looked at."""
-    return [{"name": c.name, "well": c.well, "found": c.found, "mend": c.mend} for c in checks]
+    """What was looked at; `side` is `here` or `server`."""
+    return [
+        {"name": c.name, "side": c.side, "well": c.well, "found": c.found, "details": list(c.details), "mend": c.mend}
+        for c in checks
+    ]

@@ -68,8 +68,7 @@ def open_remote(
     credentials = credentials_of(c)
     require_files(credentials.key_files)
     hops = way_to(read_address(host_string), defaults_from(c.config, getpass.getuser()), ssh_config_file)
-    if known_hosts:
-        hops = [replace(hop, known_hosts=(Path(known_hosts).expanduser(),)) for hop in hops]
+    hops = known_hosts_for(hops, known_hosts)
     if timeout := c.connect_kwargs.get("timeout") or c.connect_timeout:
         hops = [replace(hop, timeout_s=float(timeout)) for hop in hops]
     shell = RemoteShell(host_string, hops, credentials)
@@ -85,6 +84,11 @@ def way_to(address: Address, defaults: Defaults, ssh_config_file: str | None) ->
         return resolve(hop, config_file=ssh_config_file, defaults=own)
 
     return hops_to(address, look_up)
+
+
+def known_hosts_for(hops: list[Destination], known_hosts: str | None) -> list[Destination]:
+    """Return the same with the file that the setting names in place of those of ssh."""
+    return [replace(hop, known_hosts=(Path(known_hosts).expanduser(),)) for hop in hops] if known_hosts else hops
 
 
 def credentials_of(c: Connection) -> Credentials:
@@ -127,6 +131,13 @@ class RemoteShell:
     def stream(self, argv: Sequence[str], *, stdin: bytes | Path = b"", silence_s: float = 25.0) -> Stream:
         process = self._process(argv)
         return Flow(process, open_input(stdin), name=self._name, silence_s=silence_s)
+
+    @property
+    def host_key(self) -> HostKey | None:
+        """What the server identified itself by; None without a connection."""
+        if not self._connections:
+            return None
+        return HostKey(self._connections[-1].transport.get_remote_server_key().asbytes())
 
     def reopen(self) -> None:
         """Connect again, with the same parameters.

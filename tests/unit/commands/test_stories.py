@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from deploy.commands.backups import back_up, backups, verify
-from deploy.commands.look import doctor, entries, history, status
+from deploy.commands.look import entries, history, status
 from deploy.commands.release import ReleaseResult, directory_sum, release
 from deploy.commands.repair import repair
 from deploy.commands.rollback import forget, rollback, undo
@@ -562,45 +562,6 @@ class TestHistory:
         paper = Paper()
         paper.history("prod", entries([]))
         assert paper.read() == snapshot
-
-
-class TestTheDoctor:
-    @pytest.mark.parametrize(
-        ("seen", "settings"),
-        [
-            pytest.param(an_observation(backups=(a_backup(),)), {}, id="well"),
-            pytest.param(an_observation(directory_exists=False, backups=()), {"container": ""}, id="fresh"),
-            pytest.param(
-                an_observation(
-                    lacks=("flock",),
-                    directory_writable=False,
-                    free_bytes=5_000,
-                    foreign_ledger=True,
-                    locked=True,
-                    holder=HOLDER,
-                    database=a_database(
-                        createdb=False, prepared=2, slots=("warehouse",), subscriptions=1, standby=True
-                    ),
-                ),
-                {},
-                id="sick",
-            ),
-            pytest.param(
-                an_observation(partial=(".x.part",), database=a_database(scratch=("backtester_side_20261121_080000",))),
-                {},
-                id="leftovers",
-            ),
-            pytest.param(an_observation(database=None, database_error="No such container: x"), {}, id="no database"),
-        ],
-    )
-    def test_looks_at_everything_and_says_what_mends_it(
-        self, seen: Observation, settings: dict[str, Any], snapshot: SnapshotAssertion
-    ) -> None:
-        paper = Paper()
-        checks = doctor(SeenServer(seen, **settings))
-        paper.doctor("prod", checks)
-        assert paper.read() == snapshot
-        assert all(row["well"] == (row["mend"] == "") for row in document.doctor_document(checks))
 
 
 class TestRepair:

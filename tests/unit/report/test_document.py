@@ -14,7 +14,7 @@ from deploy.check.catalogue import CATEGORIES, Finding
 from deploy.commands.backups import BackupResult
 from deploy.commands.drift import DriftResult
 from deploy.commands.fetch import FetchResult
-from deploy.commands.look import Check, Status, entries
+from deploy.commands.look import Status, entries
 from deploy.commands.rehearse import RehearsalResult
 from deploy.commands.release import ReleaseResult
 from deploy.commands.rollback import RollbackResult
@@ -24,6 +24,7 @@ from deploy.job.outcome import FileTried
 from deploy.model.backup import Backup, Manifest
 from deploy.model.errors import DeployError, OutcomeUnknown
 from deploy.model.event import HeldLock, Stored, WrittenRows
+from deploy.model.examination import Check
 from deploy.model.observation import Replaced
 from deploy.plan.drift import Difference, Drift, SchemaObject, explain_drift
 from deploy.plan.release import ReleasePlan, compare
