@@ -3,34 +3,54 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from deploy.model.errors import UsageError
+from deploy.job.scripts import stem
+from deploy.model.errors import DeployError, NothingReplaced, UsageError
 from deploy.plan.backup import LATEST, newest_first
 from deploy.plan.fitness import require_database
 from deploy.plan.release import Standing, compare
+from deploy.plan.rollback import RollbackPlan, UndoPlan, plan_rollback, plan_undo
 from deploy.project import read_sources
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from deploy.model.backup import Backup
     from deploy.model.observation import Database, Observation
     from deploy.server.target import Server
 
+Plan = TypeVar("Plan")
+
 HISTORY_LINES = 400
 """Of deploys.jsonl; two a job."""
 
 
+AUDIT_LINES = 60
+"""Enough to find the last change behind a month of nightly backups."""
+
+CHANGES = ("deploy", "rollback", "undo")
+
+
+@dataclass(frozen=True, slots=True)
+class WaysBack:
+    """Where a rollback and an undo would lead, or why they would be refused; None of an undo where nothing was replaced."""
+
+    rollback: RollbackPlan | DeployError
+    undo: UndoPlan | DeployError | None
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Where one server stands."""
+    """Where one server stands. `last_change` is what changed its database last, as the audit has it."""
 
     host: str
     database: Database
     standing: Standing
     seen: Observation
     latest_backup: Backup | None
+    ways_back: WaysBack
+    last_change: Entry | None
 
 
 def status(server: Server) -> Status:
@@ -40,10 +60,33 @@ def status(server: Server) -> Status:
         DeployError: the server or the files can't be read.
     """
     sources = read_sources(server.settings.migrations_dir)
-    seen = server.observe()
+    seen = server.observe(audit_lines=AUDIT_LINES)
     database = require_database(seen, server.settings)
     latest = newest_first(seen.backups, LATEST)
-    return Status(server.name, database, compare(sources.migrations, seen.ledger), seen, latest[0] if latest else None)
+    return Status(
+        server.name,
+        database,
+        compare(sources.migrations, seen.ledger),
+        seen,
+        latest[0] if latest else None,
+        _ways_back(server, seen, database),
+        next((entry for entry in entries(seen.audit) if entry.command in CHANGES), None),
+    )
+
+
+def _ways_back(server: Server, seen: Observation, database: Database) -> WaysBack:
+    """Decide as the commands themselves would."""
+    name = stem(server.settings.database)
+    rollback = _decided(lambda: plan_rollback("latest", seen, database, server.settings, stem=name))
+    undo = _decided(lambda: plan_undo(seen, database, stem=name))
+    return WaysBack(rollback, None if isinstance(undo, NothingReplaced) else undo)
+
+
+def _decided(plan: Callable[[], Plan]) -> Plan | DeployError:
+    try:
+        return plan()
+    except DeployError as refusal:
+        return refusal
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,8 +34,9 @@ from deploy.model.event import (
     Warned,
 )
 from deploy.plan.backup import age, megabytes
+from deploy.plan.rollback import RollbackPlan, UndoPlan
 from deploy.report.characters import encodable, in_ascii, speaks_unicode
-from deploy.report.progress import Progress, Work, duration, work_after
+from deploy.report.progress import Progress, Work, bar, clock, duration, work_after
 from deploy.report.rehearsal import lines_about
 from deploy.report.table import columns
 
@@ -57,7 +58,6 @@ if TYPE_CHECKING:
     from deploy.model.examination import Check
     from deploy.model.observation import Observation, Replaced
     from deploy.plan.release import ReleasePlan
-    from deploy.plan.rollback import RollbackPlan, UndoPlan
     from deploy.report.terminal import Terminal
 
 SHOWN_STEPS = {
@@ -69,6 +69,14 @@ SHOWN_STEPS = {
     "restore a copy": "📦 Restoring the backup into a scratch database...",
 }
 SHOWN_CHANGES = 12
+
+LABEL = 36
+"""Columns that stand beside a list of names in a status, and what its end says of the rest."""
+
+LENGTH = 8
+"""Characters of the bar of the longest job in a history; half of it on a terminal that isn't WIDE."""
+
+WIDE = 80
 
 
 class Console:
@@ -482,7 +490,7 @@ class Console:
             self.line(f"   {result.line}")
 
     def status(self, status: Status) -> None:
-        """Say where a server stands."""
+        """Say where a server stands, on one screen: what is applied, what is pending, is anything wrong, where can we go back to."""
         standing, seen = status.standing, status.seen
         ledger = "" if seen.ledger.exists else "; no ledger yet: the first deploy applies every file"
         self.line(
@@ -490,51 +498,73 @@ class Console:
         )
         last = f", the last is {standing.applied[-1]}" if standing.applied else ""
         self.line(f"  applied  {len(standing.applied)}{last}")
-        self.line(
-            f"  pending  {len(standing.pending)}{': ' + ', '.join(m.name for m in standing.pending[:8]) if standing.pending else ''}"
-        )
-        for label, names in (
-            ("edited", standing.changed),
-            ("missing", standing.missing),
-            ("late", tuple(m.name for m in standing.late)),
-            ("started, not finished", standing.unfinished),
-        ):
-            if names:
-                self.line(f"  ⚠️  {label}: {', '.join(names)}")
-        if status.database.standby:
-            self.line("  ⚠️  it is a standby: it takes no deploys")
-        if status.latest_backup:
-            self.line(
-                f"  backup   {status.latest_backup.name}, {age(seen.time, status.latest_backup.taken_at)} old: rollback --backup=latest goes there"
-            )
-        else:
-            self.line("  backup   none yet")
-        for replaced in status.database.replaced:
-            self.line(f"  replaced {replaced.name}, {megabytes(replaced.bytes)}")
+        names = [m.name for m in standing.pending]
+        self.line(f"  pending  {len(names)}{': ' + _few(names, 8, self._room(2)) if names else ''}")
+        wrong = list(_wrong(status, self._room(1)))
+        for each in wrong:
+            self.line(f"  ⚠️  {for_host(each, status.host)}")
+        if not wrong:
+            self.line("  wrong    nothing")
+        self._ways_back(status)
+        if status.last_change:
+            self.line(f"  last     {_last_change(status.last_change, seen.time)}")
         if seen.locked:
             self.line(f"  🔒 at work: {seen.holder or 'a job that has just begun'}")
         elif status.database.locked_by:
             self.line(f"  🔒 a session holds the deploy lock in the database: {status.database.locked_by}")
 
+    def _room(self, lines: int) -> int | None:
+        """Characters that a list of names may have to fit into so many lines."""
+        return None if self.width is None else lines * (self.width - LABEL)
+
+    def _ways_back(self, status: Status) -> None:
+        """Say how old the newest backup is, and where a rollback and an undo would lead."""
+        latest, seen, ways = status.latest_backup, status.seen, status.ways_back
+        if latest is None:
+            self.line("  backup   none yet")
+        else:
+            self.line(f"  backup   {latest.name}, {age(seen.time, latest.taken_at)} old, {_proof(latest, seen.time)}")
+        if isinstance(ways.rollback, RollbackPlan):
+            manifest = ways.rollback.backup.manifest
+            upto = f"to {manifest.migration}" if manifest and manifest.migration else "to before the first migration"
+            self.line(for_host(f"  rollback {upto}: `fab -H … rollback --backup=latest`", status.host))
+        elif latest is not None:
+            self.line(f"  ⚠️  no rollback: {for_host(ways.rollback.message, status.host)}")
+        if isinstance(ways.undo, UndoPlan):
+            size = next(megabytes(r.bytes) for r in status.database.replaced if r.name == ways.undo.source)
+            more = f", {len(status.database.replaced) - 1} older" if len(status.database.replaced) > 1 else ""
+            self.line(for_host(f"  replaced {ways.undo.source}, {size}{more}: `fab -H … undo`", status.host))
+        elif ways.undo is not None and str(ways.undo) != str(ways.rollback):
+            self.line(f"  ⚠️  no undo: {for_host(ways.undo.message, status.host)}")
+
     def history(self, host: str, entries: Sequence[Entry]) -> None:
-        """List what was deployed, newest first."""
+        """List what was deployed, newest first, each with a bar as long as it took."""
         if not entries:
             self.line(f"{host}: nothing was deployed yet")
             return
+        longest = max((e.seconds or 0 for e in entries), default=0)
         rows = [("when (UTC)", "command", "outcome", "took", "by", "commit", "what")]
         rows += [
             (
-                e.started_at.replace("T", " ").rstrip("Z"),
+                e.started_at.replace("T", " ")[:16],
                 e.command,
                 e.outcome or "not known",
-                f"{e.seconds} s" if e.seconds is not None else "-",
+                self._length(e.seconds, longest),
                 f"{e.by} ({e.source})",
                 (e.commit or "-")[:8],
                 ", ".join(e.rows) or str(e.plan.get("backup") or "-"),
             )
             for e in entries
         ]
-        self.table(rows)
+        self.table(rows, dropped=("commit", "by"), cut={"what": 7, "by": 9})
+
+    def _length(self, seconds: int | None, longest: int) -> str:
+        """Say how long a job took, with a bar that is compared with the others."""
+        if seconds is None:
+            return f"{'-':>7}"
+        said = clock(seconds) if seconds >= 60 else f"{seconds} s"  # noqa: PLR2004 - seconds in a minute
+        length = LENGTH if self.width is None or self.width >= WIDE else LENGTH // 2
+        return f"{said:>7} {bar(seconds / max(longest, 1), length, '█' if self._unicode else '#')}".rstrip()
 
     def doctor(self, host: str, checks: Sequence[Check]) -> None:
         """List what was looked at, and what mends it."""
@@ -576,6 +606,47 @@ def _steps(plan: ReleasePlan, seen: Observation) -> Iterator[str]:
     if plan.prune:
         yield f"remove {len(plan.prune)} old backups"
     yield from (f"drop the replaced database {name}" for name in plan.forget)
+
+
+def _wrong(status: Status, room: int | None) -> Iterator[str]:
+    """Say what somebody should look at, a line each."""
+    standing, seen = status.standing, status.seen
+    for label, names in (
+        ("edited", standing.changed),
+        ("missing", standing.missing),
+        ("late", tuple(m.name for m in standing.late)),
+        ("started, not finished", standing.unfinished),
+    ):
+        if names:
+            yield f"{label}: {_few(names, 3, room)}"
+    if status.database.standby:
+        yield "it is a standby: it takes no deploys"
+    left = [*status.database.scratch, *seen.partial]
+    if left and not seen.locked:
+        yield f"a killed job left {_few(left, 2)}: `fab -H … repair`"
+
+
+def _few(names: Sequence[str], count: int, room: int | None = None) -> str:
+    """Name the first of them, at least one, and count the others."""
+    shown = list(names[:count])
+    while room is not None and len(shown) > 1 and len(", ".join(shown)) > room:
+        shown.pop()
+    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+    return ", ".join(shown) + more
+
+
+def _proof(backup: Backup, now: datetime) -> str:
+    """Say what is known about a backup that counts: it was read back when it was taken."""
+    restored = backup.manifest.restored_at if backup.manifest else None
+    return f"restored {age(now, datetime.fromisoformat(restored))} ago" if restored else "verified"
+
+
+def _last_change(entry: Entry, now: datetime) -> str:
+    try:
+        when = f"{age(now, datetime.fromisoformat(entry.started_at))} ago"
+    except (ValueError, TypeError):  # the audit can be edited by hand
+        when = entry.started_at
+    return f"{entry.command} by {entry.by} ({entry.source}), {when}: {entry.outcome or 'how it ended is not known'}"
 
 
 def _count(rows: int | None) -> str:

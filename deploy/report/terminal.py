@@ -32,8 +32,8 @@ SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 POOR_SPINNER = "-\\|/"
 
 _WORD = re.compile(r"\s*(?:`[^`]*`\S*|\S+)")
-_BEGINNING = re.compile(rf"\s*(?:(?:{'|'.join(map(re.escape, {*STAND_INS, *STAND_INS.values()}))})\s+)?")
-"""Of a line: its indentation, its mark, and the space after it."""
+_BEGINNING = re.compile(rf"\s*(?:(?:{'|'.join(map(re.escape, {*STAND_INS, *STAND_INS.values()}))})\s+)?(?:\w+ {{2,}})?")
+"""Of a line: its indentation, its mark or a label with the space after it."""
 
 
 class _Screen(Console):

@@ -7,6 +7,7 @@ import json
 import sys
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -39,12 +40,14 @@ from deploy.model.observation import FOREIGN, Replaced
 from deploy.plan.release import Wish
 from deploy.project import read_sources
 from deploy.report import document
+from deploy.report.console import Console
+from tests.screen import Screen
 from tests.unit.commands.server import Paper, ScriptedShell, SeenServer
+from tests.unit.report.test_terminal import UTF8, Tty
 from tests.unit.values import HOLDER, a_backup, a_database, a_migration, a_row, an_observation, ledger_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from syrupy.assertion import SnapshotAssertion
 
@@ -107,6 +110,46 @@ def told(paper: Paper, error: DeployError | None, host: str = "prod") -> str:
     if error:
         paper.error(error, host)
     return paper.read()
+
+
+AUDIT = [
+    {"event": "finished", "job": "gone", "outcome": "done"},
+    {
+        "event": "started",
+        "job": "a",
+        "command": "deploy",
+        "at": "2026-11-20T09:00:00Z",
+        "by": "alice",
+        "from": "laptop",
+        "commit": "c0ffee" + "0" * 34 + "+",
+        "plan": {"backup": "pre_deploy_20261120_090000.sql.gz"},
+    },
+    {
+        "event": "finished",
+        "job": "a",
+        "outcome": "done",
+        "reason": "",
+        "seconds": 4,
+        "rows": settled(_001=True, _002=False),
+    },
+    {"unreadable": "{"},
+    {
+        "event": "started",
+        "job": "b",
+        "command": "backup",
+        "at": "2026-11-21T09:00:00Z",
+        "by": "cron",
+        "from": "db",
+        "commit": None,
+        "plan": {"backup": "b.sql.gz"},
+    },
+    {"event": "finished", "job": "b", "outcome": "failed", "reason": "no_space", "seconds": "?"},
+    {"event": "started", "job": "c"},
+    {"event": "started", "job": "d", "plan": "none", "at": 5},
+    {"event": "finished", "job": "d", "rows": ["x", 5, {"name": "003_c.sql", "finished": True}], "seconds": True},
+    {"event": "started", "job": "e", "plan": []},
+    {"event": "finished", "job": "e", "rows": "many"},
+]
 
 
 class TestADeploy:
@@ -488,6 +531,34 @@ class TestStatus:
             pytest.param(an_observation(ledger=replace(ledger_of(), exists=False)), id="fresh"),
             pytest.param(
                 an_observation(
+                    ledger=ledger_of(ONE, TWO),
+                    backups=(a_backup(migration=None, age=timedelta(days=2)),),
+                    database=a_database(replaced=(REPLACED, Replaced("backtester_replaced_20261101_080000", 5))),
+                    audit=tuple(AUDIT[:3]),
+                ),
+                id="nothing pending",
+            ),
+            pytest.param(
+                an_observation(
+                    backups=(a_backup(),),
+                    database=a_database(
+                        createdb=False, replaced=(REPLACED,), scratch=("backtester_side_20261121_080000",)
+                    ),
+                    partial=(".a.part", ".b.part"),
+                    audit=(
+                        {"event": "started", "job": "x", "command": "deploy", "by": "al", "from": "here", "at": "noon"},
+                    ),
+                ),
+                id="no way back",
+            ),
+            pytest.param(
+                an_observation(
+                    backups=(a_backup(size=0),), database=a_database(createdb=False, replaced=(REPLACED,), slots=("s",))
+                ),
+                id="no way back twice",
+            ),
+            pytest.param(
+                an_observation(
                     ledger=ledger_of(a_migration(1, text="old"), THREE, unfinished=[a_migration(2, name="other")]),
                     database=a_database(standby=True, replaced=(REPLACED,), locked_by="psql, pid 7, since noon"),
                 ),
@@ -505,45 +576,42 @@ class TestStatus:
         assert paper.read() == snapshot
         assert document.status_document(found) == snapshot(name="JSON")
 
-
-AUDIT = [
-    {"event": "finished", "job": "gone", "outcome": "done"},
-    {
-        "event": "started",
-        "job": "a",
-        "command": "deploy",
-        "at": "2026-11-20T09:00:00Z",
-        "by": "alice",
-        "from": "laptop",
-        "commit": "c0ffee" + "0" * 34 + "+",
-        "plan": {"backup": "pre_deploy_20261120_090000.sql.gz"},
-    },
-    {
-        "event": "finished",
-        "job": "a",
-        "outcome": "done",
-        "reason": "",
-        "seconds": 4,
-        "rows": settled(_001=True, _002=False),
-    },
-    {"unreadable": "{"},
-    {
-        "event": "started",
-        "job": "b",
-        "command": "backup",
-        "at": "2026-11-21T09:00:00Z",
-        "by": "cron",
-        "from": "db",
-        "commit": None,
-        "plan": {"backup": "b.sql.gz"},
-    },
-    {"event": "finished", "job": "b", "outcome": "failed", "reason": "no_space", "seconds": "?"},
-    {"event": "started", "job": "c"},
-    {"event": "started", "job": "d", "plan": "none", "at": 5},
-    {"event": "finished", "job": "d", "rows": ["x", 5, {"name": "003_c.sql", "finished": True}], "seconds": True},
-    {"event": "started", "job": "e", "plan": []},
-    {"event": "finished", "job": "e", "rows": "many"},
-]
+    @pytest.mark.parametrize("columns", [80, 60])
+    def test_fits_one_screen_whatever_is_wrong(
+        self, project: str, monkeypatch: pytest.MonkeyPatch, columns: int
+    ) -> None:
+        """Twenty pending files, everything wrong that can be, and a long name for all of it."""
+        names = [a_migration(n, name="a_rather_long_description_of_what_it_does") for n in range(1, 41)]
+        for migration in names[10:]:
+            Path(project, migration.name).write_bytes(migration.content)
+        edited = [a_migration(n, name="a_rather_long_description_of_what_it_does", text="old") for n in range(11, 16)]
+        seen = an_observation(
+            ledger=ledger_of(*names[:5], *edited, *names[30:35], unfinished=names[5:10]),
+            backups=(a_backup(),),
+            partial=(".x.part", ".y.part"),
+            database=a_database(
+                standby=True, createdb=False, replaced=(REPLACED,), scratch=("backtester_side_20261121_080000",)
+            ),
+            audit=tuple(AUDIT[:3]),
+            holder=HOLDER,
+        )
+        monkeypatch.setenv("COLUMNS", str(columns))
+        stream = Tty()
+        Console(stream, UTF8).status(status(SeenServer(seen, migrations_dir=project)))
+        screen = Screen(columns, 24)
+        screen.feed(stream.written())
+        assert len(screen.lines) < 24, str(screen)
+        assert screen.lines[0].startswith("prod: backtester")
+        for word in (
+            "edited",
+            "missing",
+            "late",
+            "started, not finished",
+            "standby",
+            "no rollback",
+            "repair",
+        ):
+            assert word in " ".join(screen.lines)
 
 
 class TestHistory:
@@ -557,6 +625,26 @@ class TestHistory:
 
     def test_stops_where_it_is_told_to(self) -> None:
         assert [e.job for e in history(SeenServer(an_observation(audit=tuple(AUDIT))), limit=2)] == ["e", "d"]
+
+    @pytest.mark.parametrize("columns", [80, 60])
+    def test_fits_a_narrow_terminal(self, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+        started = {"event": "started", "command": "rollback", "by": "alice", "from": "GitHub Actions, acme/shop run 7"}
+        audit = [
+            line
+            for n, seconds in enumerate((3600, 60, 3, 0))
+            for line in (
+                started | {"job": str(n), "at": f"2026-11-2{n}T09:00:00Z", "commit": "c0ffee0011223344"},
+                {"event": "finished", "job": str(n), "outcome": "cancelled", "seconds": seconds},
+            )
+        ]
+        monkeypatch.setenv("COLUMNS", str(columns))
+        stream = Tty()
+        Console(stream, UTF8).history("prod", entries(audit))
+        screen = Screen(columns)
+        screen.feed(stream.written())
+        assert len(screen.lines) == 5
+        assert [line.count("█") for line in screen.lines[1:]] == [0, 1, 1, 8 if columns == 80 else 4]
+        assert "1:00:00" in screen.lines[4]
 
     def test_may_be_empty(self, snapshot: SnapshotAssertion) -> None:
         paper = Paper()

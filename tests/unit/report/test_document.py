@@ -14,7 +14,7 @@ from deploy.check.catalogue import CATEGORIES, Finding
 from deploy.commands.backups import BackupResult
 from deploy.commands.drift import DriftResult
 from deploy.commands.fetch import FetchResult
-from deploy.commands.look import Status, entries
+from deploy.commands.look import Status, WaysBack, entries
 from deploy.commands.rehearse import RehearsalResult
 from deploy.commands.release import ReleaseResult
 from deploy.commands.rollback import RollbackResult
@@ -22,7 +22,7 @@ from deploy.commands.salvage import SalvagedTable, SalvageResult
 from deploy.commands.schedule import ScheduleResult
 from deploy.job.outcome import FileTried
 from deploy.model.backup import Backup, Manifest
-from deploy.model.errors import DeployError, OutcomeUnknown
+from deploy.model.errors import BackupNotFound, DeployError, OutcomeUnknown
 from deploy.model.event import HeldLock, Stored, WrittenRows
 from deploy.model.examination import Check
 from deploy.model.observation import Replaced
@@ -104,6 +104,7 @@ standings = st.builds(
     st.sets(st.integers(min_value=1, max_value=5)),
     st.sets(st.integers(min_value=1, max_value=5)),
 )
+NO_WAY = WaysBack(BackupNotFound("none", hint="Take one."), None)
 statuses = st.builds(
     Status,
     host=words,
@@ -111,6 +112,8 @@ statuses = st.builds(
     standing=standings,
     seen=st.builds(an_observation, locked=st.booleans(), holder=st.sampled_from([None, HOLDER])),
     latest_backup=st.none() | backups,
+    ways_back=st.just(NO_WAY),
+    last_change=st.none(),
 )
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | words,
@@ -266,7 +269,9 @@ class TestADocument:
         """Also deep within, and where a consumer would let it pass."""
         found = document.release_document(ReleaseResult("prod", "nothing_pending"))
         assert "'news'" in str(schemas.problem("deploy", {**found, "news": 1}))
-        seen = document.status_document(Status("prod", a_database(), compare([], ledger_of()), an_observation(), None))
+        seen = document.status_document(
+            Status("prod", a_database(), compare([], ledger_of()), an_observation(), None, NO_WAY, None)
+        )
         lock = {**dict.fromkeys(("job", "command", "by", "from", "since", "step")), "news": 1}
         assert schemas.problem("status", {**seen, "lock": lock})
 

@@ -271,6 +271,10 @@ class TestALongLine:
             "      at what its log says of",
             "      it.",
         ]
+        assert fold("  pending  12: 001_a.sql, 002_b.sql, 003_c.sql", 34) == [
+            "  pending  12: 001_a.sql,",
+            "           002_b.sql, 003_c.sql",
+        ]
         assert fold("a bcd ", 4) == ["a", "bcd "]
 
     @given(st.text(st.characters(exclude_categories=["C", "Z"]) | st.just(" "), max_size=200), st.integers(1, 120))
