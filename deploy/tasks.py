@@ -448,6 +448,28 @@ def doctor(c: Context, *, json: bool = False) -> None:
     _tell(c, story, json=json, opens=False)
 
 
+@task(
+    auto_shortflags=False,
+    help={"output": "The file that the page goes into; - is stdout.", "json": JSON},
+)
+def report(c: Context, *, output: str = "deploys.html", json: bool = False) -> None:
+    """Write one page to look at: deploys, durations, backups and their proofs, the database's size.
+
+    Example: fab -H prod report --output=deploys.html
+    """
+    from deploy.commands.report import STDOUT  # noqa: PLC0415
+    from deploy.commands.report import report as write  # noqa: PLC0415
+    from deploy.report.document import report_document  # noqa: PLC0415
+
+    def story(servers: list[Server], console: Console) -> tuple[list[Any], DeployError | None]:
+        if json and output == STDOUT:
+            raise UsageError("--json and --output=- both want stdout", hint="Name a file for the page.")
+        reports, written = write(servers, output, console)
+        return [report_document(r, written) for r in reports], next((r.error for r in reports if r.error), None)
+
+    _tell(c, story, json=json, quiet=output == STDOUT)
+
+
 @task(auto_shortflags=False)
 def follow(c: Context) -> None:
     """Watch the job that runs on the server, or show how the last one went.
@@ -635,25 +657,27 @@ def _tell_each(
     _tell(c, one_after_another, json=json, changes=changes)
 
 
-def _tell(
+def _tell(  # noqa: PLR0913 - what a story may differ in
     c: Context,
     story: Callable[[list[Server], Console], tuple[list[Any], DeployError | None]],
     *,
     json: bool,
     changes: bool = False,
     opens: bool = True,
+    quiet: bool = False,
 ) -> None:
     """Open every server that -H names, tell the story to all of them at once, and turn its end into an exit status.
 
     Fabric calls a task once for each host; a deploy has to see all of them before it touches the first. So the first call does
     the work, and the others have nothing left to do.
 
-    `changes` says that the command has no dry run: `fab -R` refuses it. `opens` is False for a story that opens them itself.
+    `changes` says that the command has no dry run: `fab -R` refuses it. `opens` is False for a story that opens them itself, `quiet`
+    leaves stdout to the command.
     """
     from deploy.report.document import refusal_document  # noqa: PLC0415
     from deploy.server.target import Fleet, hosts_of, open_server  # noqa: PLC0415
 
-    console = Console(sys.stderr if json else sys.stdout)
+    console = Console(sys.stderr if json or quiet else sys.stdout)
     servers = Fleet()
     several = False
     try:
@@ -785,6 +809,7 @@ ns = Collection(
     schedule,
     status,
     history,
+    report,
     doctor,
     follow,
     cancel,

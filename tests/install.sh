@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes this machine fit for the journeys: programs, a Docker daemon, the login user and two PostgreSQL images.
+# Makes this machine fit for the journeys: programs, a browser, a Docker daemon, the login user and two PostgreSQL images.
 # Does only what is missing, so the second run takes a moment. Needs root, or a sudo that asks for no password.
 set -eu
 
@@ -21,8 +21,12 @@ has_image() {
     docker image inspect "$image:$1" >/dev/null 2>&1
 }
 
+has_browser() {
+    has chromium || has chromium-browser || has google-chrome || has google-chrome-stable
+}
+
 all_there() {
-    has docker && has iptables && has sshd && has zstd && has crontab && id "$login" >/dev/null 2>&1 &&
+    has_browser && has docker && has iptables && has sshd && has zstd && has crontab && id "$login" >/dev/null 2>&1 &&
         docker info >/dev/null 2>&1 && has_image 15 && has_image 17
 }
 
@@ -142,7 +146,7 @@ build_images() {
 become_root
 # shellcheck disable=SC2046 # words, not a sentence
 install_packages $(package_of docker docker.io) $(package_of iptables iptables) $(package_of sshd openssh-server) \
-    $(package_of zstd zstd) $(package_of crontab cron)
+    $(package_of zstd zstd) $(package_of crontab cron) $(has_browser || echo chromium)
 start_docker
 create_login
 build_images

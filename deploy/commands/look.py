@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 Plan = TypeVar("Plan")
 
+LARGEST_COUNT = 2**53
+"""What every reader of JSON takes for a whole number."""
+
 HISTORY_LINES = 400
 """Of deploys.jsonl; two a job."""
 
@@ -91,7 +94,10 @@ def _decided(plan: Callable[[], Plan]) -> Plan | DeployError:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One job of the audit; `outcome` is None while it runs, or when it was killed and could not say."""
+    """One job of the audit; `outcome` is None while it runs, or when it was killed and could not say.
+
+    `database_bytes` is how big the database was before, None where that wasn't written down.
+    """
 
     job: str
     command: str
@@ -104,6 +110,7 @@ class Entry:
     reason: str
     plan: Mapping[str, Any]
     rows: tuple[str, ...]
+    database_bytes: int | None = None
 
 
 def history(server: Server, *, limit: int) -> list[Entry]:
@@ -129,7 +136,7 @@ def entries(audit: Sequence[Mapping[str, Any]]) -> list[Entry]:
 
 
 def _entry(job: str, line: Mapping[str, Any], end: Mapping[str, Any]) -> Entry:
-    commit, plan, rows, seconds = line.get("commit"), line.get("plan"), end.get("rows"), end.get("seconds")
+    commit, plan, rows = line.get("commit"), line.get("plan"), end.get("rows")
     settled = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
     return Entry(
         job=job,
@@ -138,9 +145,15 @@ def _entry(job: str, line: Mapping[str, Any], end: Mapping[str, Any]) -> Entry:
         source=str(line.get("from")),
         commit=str(commit) if commit else None,
         started_at=str(line.get("at")),
-        seconds=seconds if type(seconds) is int else None,
+        seconds=_count(end.get("seconds")),
         outcome=str(end["outcome"]) if "outcome" in end else None,
         reason=str(end.get("reason", "")),
         plan=plan if isinstance(plan, dict) else {},
         rows=tuple(str(row.get("name")) for row in settled if row.get("finished")),
+        database_bytes=_count(line.get("database_bytes")),
     )
+
+
+def _count(found: object) -> int | None:
+    """Read a number of an audit that anybody may have edited: one that is no count tells nothing."""
+    return found if type(found) is int and 0 <= found < LARGEST_COUNT else None

@@ -71,7 +71,9 @@ class Build:
             "command": self.command,
             "job": f"{self.at.remote_dir}/.deploy/jobs/{self.job_id}",
             "who_json": _fields(who),
-            "plan_json": _fields({"plan": decided}),
+            "plan_json": _fields(
+                {"plan": decided, "database_bytes": self.at.database.bytes if self.at.database else None}
+            ),
             "ended_json": "",
             "migration_json": "null",
             "tool_version": author.version,

@@ -185,4 +185,6 @@ def cleaned(found: Any) -> Any:  # noqa: ANN401 - JSON
 
 def printable(text: str) -> str:
     """No escape sequence from a server reaches the terminal; a tab is a space."""
+    if text.isprintable():  # nearly every text is, and a long audit has many
+        return text
     return "".join(c if c.isprintable() else " " if c == "\t" else "�" for c in text.rstrip("\r"))

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from deploy.commands.look import Entry, Status
     from deploy.commands.rehearse import RehearsalResult
     from deploy.commands.release import ReleaseResult
+    from deploy.commands.report import Report, Written
     from deploy.commands.rollback import RollbackResult
     from deploy.commands.salvage import SalvageResult
     from deploy.commands.schedule import ScheduleResult
@@ -565,6 +566,14 @@ class Console:
         said = clock(seconds) if seconds >= 60 else f"{seconds} s"  # noqa: PLR2004 - seconds in a minute
         length = LENGTH if self.width is None or self.width >= WIDE else LENGTH // 2
         return f"{said:>7} {bar(seconds / max(longest, 1), length, '█' if self._unicode else '#')}".rstrip()
+
+    def report(self, reports: Sequence[Report], written: Written) -> None:
+        """Say where the page is, and what is missing in it."""
+        for each in reports:
+            if each.error:
+                self.line(f"⚠️  {each.host}: the ledger and the database's size are missing: it didn't answer")
+        where = written.path or "stdout"
+        self.line(f"✅ {', '.join(each.host for each in reports)}: {where}, {megabytes(written.bytes)}")
 
     def doctor(self, host: str, checks: Sequence[Check]) -> None:
         """List what was looked at, and what mends it."""

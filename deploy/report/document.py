@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from deploy.commands.look import Entry, Status
     from deploy.commands.rehearse import RehearsalResult
     from deploy.commands.release import ReleaseResult
+    from deploy.commands.report import Report, Written
     from deploy.commands.rollback import RollbackResult
     from deploy.commands.salvage import SalvageResult
     from deploy.commands.schedule import ScheduleResult
@@ -243,9 +244,34 @@ def history_document(entries: Sequence[Entry]) -> list[dict[str, Any]]:
             "outcome": e.outcome,
             "applied": list(e.rows),
             "backup": str(e.plan["backup"]) if e.plan.get("backup") else None,
+            "database_bytes": e.database_bytes,
         }
         for e in entries
     ]
+
+
+def report_document(report: Report, written: Written) -> dict[str, Any]:
+    """What a page was made of."""
+    return {
+        "host": report.host,
+        "outcome": "incomplete" if report.error else "written",
+        "path": str(written.path),
+        "bytes": written.bytes,
+        "jobs": history_document(report.jobs),
+        "migrations": [
+            {
+                "name": row.name,
+                "way": row.way,
+                "started_at": row.started_at,
+                "finished_at": row.finished_at,
+                "duration_ms": row.duration_ms,
+            }
+            for row in report.seen.ledger.rows
+        ],
+        "backups": [backup_document(b) for b in report.seen.backups],
+        "database_bytes": report.seen.database.bytes if report.seen.database else None,
+        "error": error_document(report.error, report.host),
+    }
 
 
 def doctor_document(checks: Sequence[Check]) -> list[dict[str, Any]]:

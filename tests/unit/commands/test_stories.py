@@ -123,6 +123,7 @@ AUDIT = [
         "from": "laptop",
         "commit": "c0ffee" + "0" * 34 + "+",
         "plan": {"backup": "pre_deploy_20261120_090000.sql.gz"},
+        "database_bytes": 30_000_000,
     },
     {
         "event": "finished",
@@ -142,6 +143,7 @@ AUDIT = [
         "from": "db",
         "commit": None,
         "plan": {"backup": "b.sql.gz"},
+        "database_bytes": 10**30,
     },
     {"event": "finished", "job": "b", "outcome": "failed", "reason": "no_space", "seconds": "?"},
     {"event": "started", "job": "c"},

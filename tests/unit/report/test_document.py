@@ -17,6 +17,7 @@ from deploy.commands.fetch import FetchResult
 from deploy.commands.look import Status, WaysBack, entries
 from deploy.commands.rehearse import RehearsalResult
 from deploy.commands.release import ReleaseResult
+from deploy.commands.report import Report, Written
 from deploy.commands.rollback import RollbackResult
 from deploy.commands.salvage import SalvagedTable, SalvageResult
 from deploy.commands.schedule import ScheduleResult
@@ -25,12 +26,14 @@ from deploy.model.backup import Backup, Manifest
 from deploy.model.errors import BackupNotFound, DeployError, OutcomeUnknown
 from deploy.model.event import HeldLock, Stored, WrittenRows
 from deploy.model.examination import Check
+from deploy.model.ledger import Ledger
 from deploy.model.observation import Replaced
 from deploy.plan.drift import Difference, Drift, SchemaObject, explain_drift
 from deploy.plan.release import ReleasePlan, compare
 from deploy.report import document
 from deploy.report.findings import check_document
 from tests import schemas
+from tests.unit.report.past import a_ledger_row, seen_with
 from tests.unit.values import HOLDER, a_database, a_migration, an_observation, ledger_of
 
 if TYPE_CHECKING:
@@ -226,6 +229,24 @@ DOCUMENTS: dict[str, st.SearchStrategy[Any]] = {
         duration_s=st.floats(min_value=0, max_value=1e6),
         tried=tried,
     ).map(document.rehearsal_result_document),
+    "report": st.builds(
+        lambda jobs, found, error, down: document.report_document(
+            Report(
+                "prod",
+                seen_with(
+                    a_ledger_row(), backups=tuple(found), **({"database": None, "ledger": Ledger()} if down else {})
+                ),
+                tuple(entries(jobs)),
+                complete=True,
+                error=error if down else None,
+            ),
+            Written(Path("deploys.html"), 5),
+        ),
+        audits,
+        st.lists(backups, max_size=3),
+        errors,
+        st.booleans(),
+    ),
     "rollback": ended(RollbackResult, "rolled_back", "planned", **way_back).map(document.rollback_document),
     "salvage": st.lists(tables, max_size=3).map(
         lambda found: document.salvage_document(SalvageResult("prod", "old", tuple(found)))
