@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import logging
 import os
 import sys
 from functools import partial
@@ -17,9 +18,12 @@ from invoke.tasks import task
 
 from deploy.model.errors import DeployError, SettingsInvalid, UsageError
 from deploy.report.console import Console
+from deploy.server.trace import begin as begin_trace
+from deploy.server.trace import log, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import TextIO
 
     from invoke.context import Context
 
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
 
 VARIABLES = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("FABRIC_DEPLOY_")}
 """Read here, and taken out of Invoke's sight: it would cast them to the type of fabric.yml's value, or fail with a traceback."""
+
+DEBUG = VARIABLES.pop("FABRIC_DEPLOY_DEBUG", "").lower() not in {"", "0", "false", "no"}
 
 JSON = "Print one JSON document on stdout, and everything else on stderr."
 REHEARSE = "Restore the backup into a scratch database and run the files there twice first: auto (up to rehearse_limit), always or never."
@@ -613,7 +619,7 @@ def _tell_here(
     from deploy.report.document import refusal_document  # noqa: PLC0415
     from deploy.server.target import hosts_of  # noqa: PLC0415
 
-    console = Console(sys.stderr if json or quiet else sys.stdout)
+    console = _console(sys.stderr if json or quiet else sys.stdout)
     try:
         host = hosts_of(_typed_hosts(c))[0]
         if host is not None and isinstance(c, Connection) and not _is_for(c, host):
@@ -677,7 +683,7 @@ def _tell(  # noqa: PLR0913 - what a story may differ in
     from deploy.report.document import refusal_document  # noqa: PLC0415
     from deploy.server.target import Fleet, hosts_of, open_server  # noqa: PLC0415
 
-    console = Console(sys.stderr if json or quiet else sys.stdout)
+    console = _console(sys.stderr if json or quiet else sys.stdout)
     servers = Fleet()
     several = False
     try:
@@ -694,6 +700,7 @@ def _tell(  # noqa: PLR0913 - what a story may differ in
         several = len(hosts) > 1
     except DeployError as refused:
         refused.host = refused.host or servers.current
+        log.debug("refused", exc_info=refused)
         documents, error = [refusal_document(refused, refused.host)], refused
     except KeyboardInterrupt:
         console.left(servers.current)
@@ -707,6 +714,11 @@ def _tell(  # noqa: PLR0913 - what a story may differ in
     if error:
         console.error(error, error.host or servers.current, one_of_many=len(servers) > 1)
         raise Exit(code=error.status)
+
+
+def _console(stream: TextIO) -> Console:
+    """A trace and a line that moves don't go together."""
+    return Console(stream, {**os.environ, "TERM": "dumb"} if log.isEnabledFor(logging.DEBUG) else os.environ)
 
 
 def _is_for(c: Connection, host: str) -> bool:
@@ -790,6 +802,9 @@ def _print_json(document: object) -> None:
 
 
 if hasattr(program, "core"):  # fab has read its own flags, and not yet the tasks
+    if DEBUG or program.args.debug.value:
+        begin_trace(sys.stderr)
+        log.debug("fab %s", words(program.argv[1:]))
     program.core.unparsed[:] = described(program.core.unparsed)
     if program.core.unparsed:
         refuse_unreadable(program.args.hosts.value, program.core.unparsed)

@@ -9,10 +9,12 @@ from deploy.commands.patience import patient
 from deploy.job.outcome import Record, explain
 from deploy.job.runner import come_back, start
 from deploy.model.errors import ConnectionLost, DeployError, DirectoryUnusable, NoTerminal, OutcomeUnknown
-from deploy.model.event import ConfirmationAwaited, RehearsalTimed
+from deploy.model.event import ConfirmationAwaited, RehearsalTimed, ServerSaid
+from deploy.server.trace import log
 
 if TYPE_CHECKING:
     from deploy.commands.patience import Patience
+    from deploy.model.event import Event
     from deploy.model.job import Job
     from deploy.report.console import Console
     from deploy.server.target import Server
@@ -36,6 +38,7 @@ def run_job(server: Server, job: Job, console: Console, *, question: str = "") -
             patient(partial(console.goes_on, server.name), somebody_is_there=console.can_ask) as patience,
         ):
             for event in start(server.shell, job, server.remote_dir):
+                trace_event(server.name, event)
                 record.take(event)
                 console.event(event)
                 if isinstance(event, RehearsalTimed):
@@ -72,6 +75,11 @@ def require_terminal(console: Console, what: str) -> None:
             f"{what}, and there is no terminal to ask on",
             hint="Run it in a terminal, or add --yes.",
         )
+
+
+def trace_event(name: str, event: Event) -> None:
+    """Trace what a job said; of what programs printed only how much, for it may be data."""
+    log.debug("%s: %s", name, f"{len(event.line)} characters were printed" if isinstance(event, ServerSaid) else event)
 
 
 def _ask(console: Console, question: str, patience: Patience | None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from deploy.commands.running import trace_event
 from deploy.job.outcome import Record, explain
 from deploy.job.runner import follow
 from deploy.job.scripts import assignments, script, settings_head
@@ -29,6 +30,7 @@ def watch(server: Server, console: Console) -> Record:
     record = Record()
     with console.following():
         for event in follow(server.shell, job_id, mark, server.remote_dir):
+            trace_event(server.name, event)
             record.take(event)
             console.event(event)
             if isinstance(event, RehearsalTimed):

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol, Self
 
 from deploy.model.errors import ConnectionLost, DeployError, ServerTalksNonsense, UploadDamaged
 from deploy.server.shell import Completed
+from deploy.server.trace import log, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 CHUNK = 256 * 2**10
 STDERR_KEPT = 64 * 2**10
@@ -55,7 +56,7 @@ class Process(Protocol):
 class Flow:
     """A Stream over a process, which it starts."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what runs where, and how long it may be silent
         self,
         process: Process,
         source: BinaryIO,
@@ -63,7 +64,11 @@ class Flow:
         name: str,
         silence_s: float,
         stderr_kept: int = STDERR_KEPT,
+        argv: Sequence[str] = (),
     ) -> None:
+        self._argv = argv
+        self._began = time.monotonic()
+        self._received = 0
         self._process = process
         self._name = name
         self._silence_s = silence_s
@@ -95,14 +100,26 @@ class Flow:
 
     def __iter__(self) -> Iterator[bytes]:
         while chunk := self._next_chunk():
+            self._received += len(chunk)
             yield chunk
         with self._lively():
             self._stderr_reader.join()
             status = self._process.wait()
         self._status = status
         self._ended.set()
+        took_s = time.monotonic() - self._began
+        sizes = (self._received, len(self._stderr))
+        log.debug(
+            "%s: status %s after %.3f s, %s bytes on stdout, %s on stderr: %s",
+            self._name,
+            status,
+            took_s,
+            *sizes,
+            words(self._argv),
+        )
 
     def _start(self, source: BinaryIO) -> None:
+        log.debug("%s: runs %s", self._name, words(self._argv))
         threading.Thread(target=self._watch, daemon=True).start()
         try:
             with self._lively():
@@ -179,10 +196,12 @@ class Flow:
         self._heard_at = time.monotonic()
 
 
-def run_to_end(process: Process, *, name: str, stdin: bytes, timeout_s: float, limit: int) -> Completed:
+def run_to_end(  # noqa: PLR0913 - as Shell.run
+    process: Process, *, name: str, stdin: bytes, timeout_s: float, limit: int, argv: Sequence[str] = ()
+) -> Completed:
     """Collect everything that a program prints; see Shell.run."""
     stdout = bytearray()
-    with Flow(process, BytesIO(stdin), name=name, silence_s=timeout_s, stderr_kept=limit + 1) as flow:
+    with Flow(process, BytesIO(stdin), name=name, silence_s=timeout_s, stderr_kept=limit + 1, argv=argv) as flow:
         for chunk in flow:
             stdout += chunk
             if len(stdout) > limit:

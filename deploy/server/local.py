@@ -48,11 +48,12 @@ class LocalShell:
         timeout_s: float = 60.0,
         limit: int = 64 * 2**20,
     ) -> Completed:
-        return run_to_end(spawn(argv, self._environment), name=NAME, stdin=stdin, timeout_s=timeout_s, limit=limit)
+        process = spawn(argv, self._environment)
+        return run_to_end(process, name=NAME, stdin=stdin, timeout_s=timeout_s, limit=limit, argv=argv)
 
     def stream(self, argv: Sequence[str], *, stdin: bytes | Path = b"", silence_s: float = 25.0) -> Stream:
         source = open_input(stdin)
-        return Flow(spawn(argv, self._environment), source, name=NAME, silence_s=silence_s)
+        return Flow(spawn(argv, self._environment), source, name=NAME, silence_s=silence_s, argv=argv)
 
     def close(self) -> None:
         """There is nothing to let go of."""

@@ -19,6 +19,7 @@ from paramiko.ssh_exception import (
 )
 
 from deploy.model.errors import LoginRefused
+from deploy.server.trace import log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,6 +66,7 @@ class Login:
             for label, key in self._keys(agent):
                 self._try(transport, label, key)
                 if transport.is_authenticated():
+                    log.debug("%s: logged in by %s (%s)", self._destination, label, key.fingerprint)
                     return
                 if not transport.is_active():
                     raise self._refusal("it hung up; its limit of attempts may be reached")

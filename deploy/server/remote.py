@@ -24,6 +24,7 @@ from deploy.server.flow import CHUNK, Flow, connection_broke, open_input, run_to
 from deploy.server.known_hosts import Host, HostKey, KnownHosts, read_known_hosts
 from deploy.server.login import Credentials, Login, require_files
 from deploy.server.ssh_config import Address, Destination, hops_to, read_address, resolve
+from deploy.server.trace import log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -69,6 +70,7 @@ def open_remote(
     require_files(credentials.key_files)
     hops = way_to(read_address(host_string), defaults_from(c.config, getpass.getuser()), ssh_config_file)
     hops = known_hosts_for(hops, known_hosts)
+    log.debug("%s: the way is %s", host_string, " > ".join(map(str, hops)))
     if timeout := c.connect_kwargs.get("timeout") or c.connect_timeout:
         hops = [replace(hop, timeout_s=float(timeout)) for hop in hops]
     shell = RemoteShell(host_string, hops, credentials)
@@ -126,11 +128,13 @@ class RemoteShell:
         timeout_s: float = 60.0,
         limit: int = 64 * 2**20,
     ) -> Completed:
-        return run_to_end(self._process(argv), name=self._name, stdin=stdin, timeout_s=timeout_s, limit=limit)
+        return run_to_end(
+            self._process(argv), name=self._name, stdin=stdin, timeout_s=timeout_s, limit=limit, argv=argv
+        )
 
     def stream(self, argv: Sequence[str], *, stdin: bytes | Path = b"", silence_s: float = 25.0) -> Stream:
         process = self._process(argv)
-        return Flow(process, open_input(stdin), name=self._name, silence_s=silence_s)
+        return Flow(process, open_input(stdin), name=self._name, silence_s=silence_s, argv=argv)
 
     @property
     def host_key(self) -> HostKey | None:
@@ -196,6 +200,8 @@ def connect(hop: Destination, gateway: Connection | None, credentials: Credentia
     with explaining(hop, gateway, connection.client):
         connection.open()
     connection.transport.set_keepalive(KEEPALIVE_S)
+    speaks = (connection.transport.remote_version, connection.transport.remote_cipher)
+    log.debug("%s: connected, it is %s, by %s", hop, *speaks)
     return connection
 
 

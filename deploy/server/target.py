@@ -10,6 +10,7 @@ from deploy.model.errors import HostNeeded, UsageError
 from deploy.model.settings import environment_of, settings_from
 from deploy.server.local import LocalShell
 from deploy.server.observation import observe
+from deploy.server.trace import log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -108,6 +109,7 @@ def open_server(
         SettingsInvalid, and all of the 60s.
     """
     settings = settings_from(section, variables, environment_of(host, section))
+    log.debug("%s: %s", host or "local", settings)
     if host is None:
         return Server(None, LocalShell(), settings, str(Path(settings.remote_dir).resolve()))
     from deploy.server.remote import open_remote  # noqa: PLC0415 - paramiko is slow to import, and not needed here

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
@@ -153,3 +154,37 @@ class TestAReaderThatLeaves:
         client.stdout.readline()
         client.stdout.close()
         assert client.wait(timeout=60) == 0
+
+
+class TestATrace:
+    def test_says_what_was_executed_and_keeps_secrets(self, site: Site) -> None:
+        """On stderr, so that a document stays one; and what programs print, which may be data, is not in it."""
+        write_work(site, 1)
+        site.write_migration("002_loud.sql", "DO $$ BEGIN RAISE NOTICE 'card number 4711'; END $$;\n")
+        (site.project / "fabric.yml").write_text("connect_kwargs:\n  password: hunter2\n")
+        env = {"FABRIC_DEPLOY_DOCKER": "env SOME_TOKEN=hunter3 docker"}
+        done = site.fab("-d", "deploy", "--json", check=0, env=env)
+        assert json.loads(done.stdout)["outcome"] == "applied"
+        for line in (
+            r"backtester-deploy \S+, fabric \S+, paramiko \S+, invoke \S+, Python ",
+            r"fab -S \S+ -H prod -d deploy --json",
+            r"prod: Settings\(.*SOME_TOKEN=\[REDACTED\]",
+            r"prod: the way is deployer@127.0.0.1:\d+",
+            r"deployer@127.0.0.1:\d+: logged in by \S+client_key",
+            r"prod: runs sh -c <\d+ characters of sh>",
+            r"prod: status 0 after \d+\.\d+ s, \d+ bytes on stdout",
+            r"prod: MigrationApplied\(name='002_loud.sql'\)",
+            r"prod: \d+ characters were printed",
+        ):
+            assert re.search(rf"^debug +\d+\.\d+ s  {line}", done.stderr, re.MULTILINE), line
+        assert "hunter" not in done.stderr
+        assert "card number" not in done.stderr
+
+    def test_says_where_an_error_arose(self, site: Site) -> None:
+        env = {"FABRIC_DEPLOY_DEBUG": "1", "FABRIC_DEPLOY_CONTAINER": "no-such-container"}
+        done = site.fab("backups", "--max-age=1h", env=env, check=47)
+        assert "no verified backup" in done.stdout
+        done = site.fab("backup", env=env, check=52)
+        assert done.stdout.startswith("❌ ")
+        assert re.search(r"^debug .*deploy\.model\.errors\.ContainerDown: ", done.stderr, re.MULTILINE)
+        assert site.fab("backup", env=env | {"FABRIC_DEPLOY_DEBUG": "0"}, check=52).stderr == ""
