@@ -1,9 +1,13 @@
-"""Whatever the code has, the documentation has."""
+"""Whatever the code has, the documentation has; and what the documentation has, is there."""
+
+# ruff: noqa: RUF001 - one page is in Russian
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +17,7 @@ from jsonschema import Draft202012Validator
 from deploy.model import errors
 from deploy.model.errors import DeployError
 from deploy.model.settings import DEFAULTS
-from deploy.tasks import ns
+from deploy.tasks import described, ns
 from tests import schemas
 
 if TYPE_CHECKING:
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TEXTS = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "migrations" / "README.md"]
 ERRORS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, DeployError)]
 
 
@@ -83,11 +88,6 @@ class TestTheDocumentation:
             (kind.status, kind.__name__) for kind in ERRORS if kind is not DeployError
         }
 
-    @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-    def test_links_to_files_that_are_there(self, page: Path) -> None:
-        links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", page.read_text("utf-8"))
-        assert [link for link in links if not (page.parent / link).exists()] == []
-
 
 class TestTheSchemas:
     def test_are_there_for_every_command_that_prints_json(self) -> None:
@@ -138,3 +138,147 @@ def fields(schema: object) -> Iterator[tuple[str, dict[str, Any]]]:
         if "type" in schema:
             yield from schema.get("properties", {}).items()
         yield from fields(list(schema.values()))
+
+
+CODE = re.compile(r"^ *```.*?^ *```|`[^`\n]+`", re.DOTALL | re.MULTILINE)
+TYPED = re.compile(r"(?<![\w/.…-])fab +([-a-z][^`\n]*)")
+CORE = {"-H": 1, "-S": 1, "-R": 0, "--list": 0, "--help": 1}
+"""The flags of fab itself that the documents use, and how many words stand behind each."""
+
+
+def commands(page: Path) -> Iterator[str]:
+    """Find what somebody would type behind `fab` in the code of a page."""
+    for block in CODE.findall(page.read_text("utf-8")):
+        yield from (match[1] for match in TYPED.finditer(re.sub(r"\\\n", " ", block)))
+
+
+def words_of(command: str) -> list[str]:
+    """Split a command as a shell does, up to what belongs to another: a pipe, a comment, the sentence that it stands in."""
+    command = re.split(r" #| \||[;&|<>)]|[.,:] |  |: ", command.replace("[", " ").replace("]", " "))[0]
+    return shlex.split(command.partition("…")[0].rstrip(".,:;"))
+
+
+def wrong_in(command: str) -> str:
+    """Say what is wrong with a command, or nothing."""
+    words = words_of(command)
+    while words and words[0] in CORE:
+        del words[: 1 + CORE[words[0]]]
+    words = described(words)
+    task: str | None = None
+    while words:
+        word = words.pop(0)
+        if not word.startswith("-"):
+            task = word
+            if task not in ns.task_names:
+                return f"{task!r} is no command"
+            continue
+        flag, equals, _ = word.partition("=")
+        known = {"--" + a.name.replace("_", "-"): a for a in ns[task].get_arguments()} if task else {}
+        if flag not in known:
+            return f"{task} has no {flag}"
+        if known[flag].takes_value and not equals:
+            words = words[1:]
+        if not known[flag].takes_value and equals:
+            return f"{flag} of {task} takes no value"
+    return ""
+
+
+class TestACommandInTheDocumentation:
+    @pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.name)
+    def test_can_be_typed(self, page: Path) -> None:
+        wrong = {command: wrong_in(command) for command in commands(page)}
+        assert {command: why for command, why in wrong.items() if why} == {}
+
+    @pytest.mark.parametrize(
+        ("command", "wrong"),
+        [
+            ("-H prod deploy --only=001 --json", ""),
+            ("-H prod deploy        # a comment that isn't a task", ""),
+            ("new add user preferences", ""),
+            ("new --renumber FILE", ""),
+            ("-H prod rollbak --backup=latest", "'rollbak' is no command"),
+            ("-H prod rollback --backup latest", ""),
+            ("-H prod rollback --file=latest", "rollback has no --file"),
+            ("-H prod deploy --yes=1", "--yes of deploy takes no value"),
+        ],
+    )
+    def test_is_read_as_fab_reads_it(self, command: str, wrong: str) -> None:
+        assert wrong_in(command) == wrong
+
+    def test_is_found_wherever_it_stands(self) -> None:
+        assert len(list(commands(ROOT / "README.md"))) > 20
+        assert len(list(commands(ROOT / "docs" / "guide.ru.md"))) > 30
+
+
+LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)")
+
+
+def prose(page: Path) -> str:
+    return re.sub(r"^ *```.*?^ *```", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(page: Path) -> set[str]:
+    """Return what can stand behind # for a page, as GitHub makes it of the headings."""
+    headings = re.findall(r"^#{1,6} (.*)$", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def links(page: Path) -> list[tuple[str, str]]:
+    return LINK.findall(prose(page))
+
+
+class TestALinkInTheDocumentation:
+    @pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.name)
+    def test_leads_somewhere(self, page: Path) -> None:
+        dead = [
+            f"{path}#{anchor}"
+            for path, anchor in links(page)
+            for target in [page.parent / path if path else page]
+            if not target.exists() or (anchor and anchor not in anchors(target))
+        ]
+        assert dead == []
+
+    def test_leads_to_every_page_from_the_index(self) -> None:
+        index = ROOT / "docs" / "README.md"
+        reached = {(index.parent / path).resolve() for path, _ in links(index)}
+        assert {page.resolve() for page in PAGES} - reached == {index.resolve()}
+
+
+PROMISED = re.compile(r"\[`(\w+)::(\w+)`\]\(([\w/.]+)\)")
+
+
+class TestAPromise:
+    def test_is_shown_by_a_test_that_is_there(self) -> None:
+        found = PROMISED.findall((ROOT / "README.md").read_text("utf-8"))
+        assert len(found) > 20
+        assert [promise for promise in found if promise[1] not in methods_of(ROOT / promise[2], promise[0])] == []
+
+    def test_has_one_in_each_row(self) -> None:
+        table = re.search(r"^\| promise .*?\n\n", (ROOT / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+        assert table
+        assert [row for row in table[0].splitlines()[2:] if row and not PROMISED.search(row)] == []
+
+
+def methods_of(path: Path, name: str) -> set[str]:
+    """Name the tests of a class in a file."""
+    found = [node for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.ClassDef)]
+    return {each.name for node in found if node.name == name for each in node.body if isinstance(each, ast.FunctionDef)}
+
+
+SECTIONS = """
+    Система миграций / Преимущества / Структура миграций / Правила именования / Создание новой миграции / Шаг 1: Создайте файл
+    / Шаг 2: Напишите SQL с идемпотентностью / Шаг 3: Протестируйте локально / Шаг 4: Закоммитьте / Шаг 5: CI/CD применит автоматически
+    / Применение миграций вручную / Локально / На продакшне / Бэкапы базы данных / Создание бэкапа / Восстановление из бэкапа
+    / Рекомендации / Перед созданием миграции / Перед деплоем на прод / Откат миграции / Частые проблемы / Миграция не применилась
+    / Ошибка "relation already exists" / База повреждена после миграции / Автоматизация / Расписание бэкапов (cron)
+    / Pre-deployment бэкап в CI/CD / См. также
+"""
+"""Of the guide that this tool takes over."""
+
+
+class TestTheRussianGuide:
+    def test_goes_through_the_sections_of_the_guide_that_it_succeeds(self) -> None:
+        """In their order; whoever knows the old one finds the place."""
+        headings = iter(re.findall(r"^#{2,3} (.*)$", prose(ROOT / "docs" / "guide.ru.md"), re.MULTILINE))
+        wanted = [" ".join(section.split()) for section in re.split(r" / |\n +/ ", SECTIONS)]
+        assert [section for section in wanted if section not in headings] == []
