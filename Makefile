@@ -1,7 +1,7 @@
 # The only entrance: CI calls the same targets as a person does.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test unit journeys server lint schemas
+.PHONY: help venv demo test unit journeys server lint schemas pages
 
 PYTHON ?= python3
 venv := .venv
@@ -28,6 +28,9 @@ journeys: server ## Run the journeys alone
 
 server: $(venv)/stamp ## Make this machine fit for the journeys (root or sudo, once)
 	@PYTHON=$(bin)/python tests/install.sh
+
+pages: server ## Write anew what README.md and docs/ show of the tool, by running it
+	@$(bin)/python -m tests.transcripts
 
 lint: $(venv)/stamp ## Run ruff, mypy, import-linter, shellcheck and codespell
 	@echo "lint: ruff check"
