@@ -142,7 +142,7 @@ def fields(schema: object) -> Iterator[tuple[str, dict[str, Any]]]:
 
 CODE = re.compile(r"^ *```.*?^ *```|`[^`\n]+`", re.DOTALL | re.MULTILINE)
 TYPED = re.compile(r"(?<![\w/.…-])fab +([-a-z][^`\n]*)")
-CORE = {"-H": 1, "-S": 1, "-R": 0, "--list": 0, "--help": 1, "--print-completion-script": 1}
+CORE = {"-H": 1, "-S": 1, "-R": 0, "-d": 0, "--list": 0, "--help": 1, "--print-completion-script": 1}
 """The flags of fab itself that the documents use, and how many words stand behind each."""
 
 
@@ -154,7 +154,7 @@ def commands(page: Path) -> Iterator[str]:
 
 def words_of(command: str) -> list[str]:
     """Split a command as a shell does, up to what belongs to another: a pipe, a comment, the sentence that it stands in."""
-    command = re.split(r" #| \||[;&|<>)]|[.,:] |  |: ", command.replace("[", " ").replace("]", " "))[0]
+    command = re.split(r" \d?> ?| #| \||[;&|<>)]|[.,:] |  |: ", command.replace("[", " ").replace("]", " "))[0]
     return shlex.split(command.partition("…")[0].rstrip(".,:;"))
 
 
