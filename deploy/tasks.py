@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 import logging
 import os
 import sys
@@ -587,7 +586,7 @@ def check(c: Context, *, strict: bool = False, base: str = "", format: str = "te
     """
     from deploy.commands.check import FORMATS  # noqa: PLC0415
     from deploy.commands.check import check as look  # noqa: PLC0415
-    from deploy.report.findings import as_github, as_sarif, as_text, check_document  # noqa: PLC0415
+    from deploy.report.findings import as_github, as_sarif, as_text, check_document, counted  # noqa: PLC0415
 
     def story(settings: Settings, console: Console) -> tuple[list[Any], DeployError | None]:
         if format not in FORMATS:
@@ -597,8 +596,8 @@ def check(c: Context, *, strict: bool = False, base: str = "", format: str = "te
         if not json and format == "sarif":
             Console(sys.stdout).document(as_sarif(findings))
         elif not json and format == "github":
-            for line in as_github(findings):
-                console.line(line)
+            console.commands(as_github(findings))
+            console.line(counted(result.checked))
         else:
             for line in as_text(result.checked, result.texts):
                 console.line(line)
@@ -620,18 +619,23 @@ def _tell_here(
     from deploy.server.target import hosts_of  # noqa: PLC0415
 
     console = _console(sys.stderr if json or quiet else sys.stdout)
+    directory = ""
     try:
         host = hosts_of(_typed_hosts(c))[0]
         if host is not None and isinstance(c, Connection) and not _is_for(c, host):
             return
         section = _section(c)
-        documents, error = story(settings_from(section, VARIABLES, environment_of(host, section)), console)
+        settings = settings_from(section, VARIABLES, environment_of(host, section))
+        directory = settings.migrations_dir
+        documents, error = story(settings, console)
     except DeployError as refused:
         documents, error = [refusal_document(refused, "local")], refused
     if json:
         _print_json(documents[0])
     if error:
         console.error(error, "local")
+    console.told(documents, error, "local", directory)
+    if error:
         raise Exit(code=error.status)
 
 
@@ -711,14 +715,21 @@ def _tell(  # noqa: PLR0913 - what a story may differ in
             servers[number].shell.close()
     if json:
         _print_json({"hosts": documents} if several else documents[0])
+    host = (error.host if error else None) or servers.current
     if error:
-        console.error(error, error.host or servers.current, one_of_many=len(servers) > 1)
+        console.error(error, host, one_of_many=len(servers) > 1)
+    console.told(documents, error, host, servers[0].settings.migrations_dir if len(servers) else "")
+    if error:
         raise Exit(code=error.status)
 
 
 def _console(stream: TextIO) -> Console:
-    """A trace and a line that moves don't go together."""
-    return Console(stream, {**os.environ, "TERM": "dumb"} if log.isEnabledFor(logging.DEBUG) else os.environ)
+    """Return who tells what happens; in a workflow GitHub's runner listens too. A trace and a line that moves don't go together."""
+    if os.environ.get("GITHUB_ACTIONS") != "true":
+        return Console(stream, {**os.environ, "TERM": "dumb"} if log.isEnabledFor(logging.DEBUG) else os.environ)
+    from deploy.report.github_console import GitHubConsole  # noqa: PLC0415
+
+    return GitHubConsole(stream, os.environ)
 
 
 def _is_for(c: Connection, host: str) -> bool:
@@ -793,12 +804,16 @@ def refuse_unreadable(hosts: str | None, words: list[str]) -> None:
     except DeployError as refused:
         if "--json" in words:
             _print_json(refusal_document(refused, "local"))
-        Console(sys.stderr if "--json" in words else sys.stdout).error(refused, "local")
+        console = _console(sys.stderr if "--json" in words else sys.stdout)
+        console.error(refused, "local")
+        console.told([refusal_document(refused, "local")], refused, "local", "")
         raise Exit(code=refused.status) from None
 
 
 def _print_json(document: object) -> None:
-    Console(sys.stdout).document(jsonlib.dumps(document, ensure_ascii=False, indent=2))
+    from deploy.report.document import document_text  # noqa: PLC0415
+
+    Console(sys.stdout).document(document_text(document))
 
 
 if hasattr(program, "core"):  # fab has read its own flags, and not yet the tasks

@@ -8,7 +8,7 @@ import sys
 import time
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from deploy.job.runner import printable
 from deploy.model.event import (
@@ -217,6 +217,21 @@ class Console:
         for detail in error.details:
             self.line(f"   {for_host(detail, host)}")
         self.line(f"   👉 {for_host(error.hint, host)}")
+
+    def commands(self, lines: Iterable[str]) -> None:
+        """Print lines that are for a machine which reads this."""
+        for line in lines:
+            self.line(line)
+
+    def told(self, documents: Sequence[Any], error: DeployError | None, host: str, directory: str) -> None:
+        """Take note of how a command ended, after the last line; people have been told already.
+
+        Args:
+            documents: as `--json` has them.
+            error: as it was printed.
+            host: what it is about, as -H names it.
+            directory: the migrations of its environment, empty where that isn't known.
+        """
 
     @property
     def can_ask(self) -> bool:

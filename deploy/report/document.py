@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from deploy.report.console import for_host
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from deploy.model.backup import Backup
     from deploy.model.errors import DeployError
     from deploy.model.examination import Check
+
+
+def document_text(document: object) -> str:
+    """Render a document; GitHub's runner, which reads along, finds no command of its own in it, and its meaning is the same."""
+    return json.dumps(document, ensure_ascii=False, indent=2).replace("##[", "#\\u0023[")
 
 
 def error_document(error: DeployError | None, host: str) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from deploy.check.catalogue import CATALOGUE
+from deploy.report.github import workflow_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +31,7 @@ def as_text(checked: Checked, texts: Mapping[str, str]) -> Iterator[str]:
             yield f"    why: {found.why}"
         if found.rewrite:
             yield f"    rewrite: {found.rewrite}"
-    yield _summary(checked)
+    yield counted(checked)
 
 
 def _source(found: Finding, text: str) -> Iterator[str]:
@@ -43,7 +44,8 @@ def _source(found: Finding, text: str) -> Iterator[str]:
         yield f"    {before}^"
 
 
-def _summary(checked: Checked) -> str:
+def counted(checked: Checked) -> str:
+    """Return the line at the end: how many of each."""
     counts = {severity: sum(found.severity == severity for found in checked.findings) for severity in _SIGNS}
     parts = [_count(checked.files, "file")]
     parts += [_count(counts["error"], "error"), _count(counts["warning"], "warning")]
@@ -67,22 +69,12 @@ def check_document(findings: Sequence[Finding]) -> list[dict[str, Any]]:
 
 
 def as_github(findings: Sequence[Finding]) -> Iterator[str]:
-    """Give GitHub's workflow commands, which become annotations.
-
-    Source: GitHub's toolkit, packages/core/src/command.ts: which characters are escaped in a message and in a property.
-    """
+    """Give GitHub's workflow commands, which become annotations."""
     for found in findings:
-        place = f"file={_property(found.file)},line={found.line},col={found.column},title={_property(found.id)}"
         said = "\n".join(filter(None, (found.message, found.why, found.rewrite)))
-        yield f"::{_GITHUB[found.severity]} {place}::{_data(said)}"
-
-
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+        yield workflow_command(
+            _GITHUB[found.severity], said, file=found.file, line=found.line, col=found.column, title=found.id
+        )
 
 
 def as_sarif(findings: Sequence[Finding]) -> str:
