@@ -1,7 +1,7 @@
 # The only entrance: CI calls the same targets as a person does.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test unit journeys server lint schemas pages
+.PHONY: help venv demo test unit journeys server lint schemas pages pins
 
 PYTHON ?= python3
 venv := .venv
@@ -32,7 +32,7 @@ server: $(venv)/stamp ## Make this machine fit for the journeys (root or sudo, o
 pages: server ## Write anew what README.md and docs/ show of the tool, by running it
 	@$(bin)/python -m tests.transcripts
 
-lint: $(venv)/stamp ## Run ruff, mypy, import-linter, shellcheck and codespell
+lint: $(venv)/stamp ## Run ruff, mypy, import-linter, shellcheck, codespell, and check action.yml and the workflows
 	@echo "lint: ruff check"
 	@$(bin)/ruff check --quiet
 	@echo "lint: ruff format"
@@ -45,6 +45,15 @@ lint: $(venv)/stamp ## Run ruff, mypy, import-linter, shellcheck and codespell
 	@find . -path ./$(venv) -prune -o \( -name '*.sh' -o -path ./.ci/run \) -type f -exec $(bin)/shellcheck {} +
 	@echo "lint: codespell"
 	@$(bin)/codespell --skip './.git,./$(venv),./.*_cache,./.hypothesis,./build,./dist,*.egg-info'
+	@echo "lint: action.yml and workflows"
+	@$(bin)/check-jsonschema --quiet --builtin-schema vendor.github-actions action.yml
+	@$(bin)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(bin)/zizmor --offline --no-progress --quiet action.yml .github/workflows >$(venv)/zizmor.log || { cat $(venv)/zizmor.log; exit 1; }
+
+pins: $(venv)/stamp ## Write action/requirements.txt anew: what the action installs, by version and sha256
+	@$(bin)/python -m pip install -qq --disable-pip-version-check uv
+	@echo 'setuptools>=77' | $(bin)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file action/requirements.txt pyproject.toml -
 
 schemas: $(venv)/stamp ## Bring docs/schemas in step with the code
 	@$(bin)/python -m tests.schemas
