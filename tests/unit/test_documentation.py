@@ -8,6 +8,7 @@ import ast
 import json
 import re
 import shlex
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,18 @@ def row(*cells: str) -> re.Pattern[str]:
 def flags() -> list[tuple[str, str]]:
     """Name every flag that has a sentence in --help, as it is typed."""
     return [(name, "--" + flag.replace("_", "-")) for name, task in sorted(ns.tasks.items()) for flag in task.help]
+
+
+class TestTheHelp:
+    @pytest.mark.parametrize("name", sorted(ns.task_names))
+    def test_of_each_command_is_a_sentence_its_options_and_an_example(self, name: str) -> None:
+        task = ns[name]
+        sentence, empty, example = [line.strip() for line in task.__doc__.strip().splitlines()]
+        assert re.fullmatch(r"[A-Z].{20,}\.", sentence)
+        assert not empty
+        assert re.match(rf"Example: fab (?:-H prod )?{name}\b", example)
+        assert set(task.help) == set(list(signature(task.body).parameters)[1:])
+        assert all(re.fullmatch(r"\S.{7,}\.", said) for said in task.help.values()), task.help
 
 
 class TestTheDocumentation:

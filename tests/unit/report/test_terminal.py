@@ -6,12 +6,14 @@ import io
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import deploy
 from deploy.model.errors import JobDied
 from deploy.model.event import (
     BackupStarted,
@@ -222,6 +224,18 @@ class TestAPoorTerminal:
             assert not mark.isascii()
             assert stand_in.isascii()
             assert in_ascii(f"{mark} x") == f"{stand_in} x"
+
+    def test_has_no_character_of_ours_without_one(self) -> None:
+        """Whoever adds a mark to a message adds its stand-in."""
+        ours = Path(deploy.__file__).parent
+        used = {
+            char
+            for source in ours.rglob("*.py")
+            if source.name not in {"characters.py", "terminal.py"} and "demo" not in source.parts
+            for char in source.read_text("utf-8")
+            if not char.isascii() and not char.isalpha()
+        }
+        assert used <= set("".join(STAND_INS)) | {"�"}
 
     @pytest.mark.parametrize(
         ("variables", "tty", "encoding", "expected"),
