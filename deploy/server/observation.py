@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 TIMEOUT_S = 60.0
 LIMIT_BYTES = 64 * 2**20
 
+LARGEST_NUMBER = 2**63
+"""PostgreSQL's bigint ends before it."""
+
 
 def observe(shell: Shell, settings: Settings, remote_dir: str, *, audit_lines: int = 0) -> Observation:
     """Look at a server once.
@@ -97,8 +100,8 @@ def _observation(facts: Sequence[tuple[str, str]]) -> Observation:
         lacks=tuple(first["lacks"].split()),
         directory_exists=exists == "yes",
         directory_writable=writable == "yes",
-        free_bytes=int(first["free_kb"]) * 1024,
-        database_free_bytes=int(first["database_free_kb"]) * 1024 if first.get("database_free_kb") else None,
+        free_bytes=_whole(first["free_kb"]) * 1024,
+        database_free_bytes=_whole(first["database_free_kb"]) * 1024 if first.get("database_free_kb") else None,
         has_zstd=first.get("zstd") == "yes",
         migrations_sum=first.get("migrations_sum"),
         backups=backups,
@@ -117,6 +120,14 @@ def _observation(facts: Sequence[tuple[str, str]]) -> Observation:
     )
 
 
+def _whole(found: Any) -> int:  # noqa: ANN401 - JSON, or a word
+    """Read a whole number; one that neither PostgreSQL nor a disk counts to is nonsense, and no float could hold it."""
+    number = int(found)
+    if abs(number) >= LARGEST_NUMBER:
+        raise ValueError(f"{str(number)[:20]}… is no number that a server can mean")
+    return number
+
+
 def _json(text: str) -> Any:  # noqa: ANN401 - JSON
     return cleaned(json.loads(text))
 
@@ -131,7 +142,7 @@ def _ledger_row(row: Mapping[str, Any]) -> LedgerRow:
         way=str(row["way"]),
         started_at=str(row["started_at"]),
         finished_at=None if row["finished_at"] is None else str(row["finished_at"]),
-        duration_ms=None if row["duration_ms"] is None else int(row["duration_ms"]),
+        duration_ms=None if row["duration_ms"] is None else _whole(row["duration_ms"]),
         deploy_id=str(row["deploy_id"]),
     )
 
@@ -139,13 +150,13 @@ def _ledger_row(row: Mapping[str, Any]) -> LedgerRow:
 def _database(found: Mapping[str, Any]) -> Database:
     holder = found["locked_by"]
     values: dict[str, Any] = {key: str(found[key]) for key in ("name", "owner", "user", "encoding", "system")}
-    values |= {key: int(found[key]) for key in ("version", "bytes", "tables", "prepared", "subscriptions")}
+    values |= {key: _whole(found[key]) for key in ("version", "bytes", "tables", "prepared", "subscriptions")}
     values |= {key: found[key] is True for key in ("standby", "superuser", "createdb", "owns")}
     return Database(
         **values,
         slots=tuple(str(slot) for slot in found["slots"]),
         replaced=tuple(
-            Replaced(str(r["name"]), int(r["bytes"])) for r in found["replaced"] if _has_time(str(r["name"]))
+            Replaced(str(r["name"]), _whole(r["bytes"])) for r in found["replaced"] if _has_time(str(r["name"]))
         ),
         scratch=tuple(str(name) for name in found["scratch"]),
         extensions=tuple(str(name) for name in found.get("extensions", [])),
@@ -176,7 +187,9 @@ def _backups(facts: Sequence[tuple[str, str]]) -> tuple[tuple[Backup, ...], tupl
             if name.startswith("."):
                 partial.append(name)
             else:
-                backups.append(Backup(name, int(size), datetime.fromtimestamp(int(seconds), UTC), manifests.get(name)))
+                backups.append(
+                    Backup(name, _whole(size), datetime.fromtimestamp(_whole(seconds), UTC), manifests.get(name))
+                )
     return tuple(backups), tuple(partial)
 
 
@@ -189,10 +202,10 @@ def manifest_from(text: str) -> Manifest | None:
             taken_at=_moment(found["taken_at"]),
             migration=None if found["migration"] is None else str(found["migration"]),
             database=str(found["database"]),
-            server_version=int(found["server_version"]),
+            server_version=_whole(found["server_version"]),
             verified=found["verified"] is True,
             restored_at=None if found["restored_at"] is None else _moment(found["restored_at"]),
-            rows={str(table): int(rows) for table, rows in found["tables"].items()},
+            rows={str(table): _whole(rows) for table, rows in found["tables"].items()},
         )
     except UNREADABLE:
         return None

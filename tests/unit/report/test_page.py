@@ -6,7 +6,7 @@ import re
 import time
 from base64 import b64encode
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -170,6 +170,21 @@ class TestThePage:
     )
     def test_stands_whatever_the_audit_says(self, audit: list[dict[str, object]]) -> None:
         read(a_report(*entries(audit)))
+
+    def test_stands_at_the_ends_of_time_and_of_numbers(self) -> None:
+        largest = 2**63 - 1
+        ends = [
+            a_backup(size=size, age=NOW - datetime(year, 1, 2, tzinfo=UTC)) for size, year in ((largest, 1), (0, 9999))
+        ]
+        rows = [
+            a_ledger_row(ms=largest),
+            a_ledger_row(2, ms=-largest),
+            a_ledger_row(3, started_at="0001-01-01T00:00:00Z"),
+        ]
+        seen = seen_with(*rows, backups=tuple(ends), database=a_database(bytes=largest))
+        jobs = [a_job(started_at="9999-12-31T23:59:59Z"), a_job(started_at="0001-01-01T00:00:00+14:00", seconds=2**52)]
+        read(a_report(*jobs, seen=seen))
+        read(a_report(seen=seen_with(database=a_database(bytes=0), backups=(a_backup(size=0),))))
 
     def test_is_quick_and_light_for_a_long_past(self) -> None:
         """Ten thousand deploys and a thousand migrations."""
@@ -365,6 +380,7 @@ class TestTheBackups:
         assert "4 MB" in read(a_report(seen=seen)).text("text")
         zero, top = max(ticks), min(ticks)
         assert marks == pytest.approx([(zero + top) / 2, top])
+        assert 0 <= top < zero < 190
 
 
 class TestTheDatabasesSize:

@@ -278,6 +278,8 @@ class TestNonsense:
             pytest.param(answer(backup="1 999999999999 a.sql"), id="beyond the year 9999"),
             pytest.param(answer(database="[" * 100_000), id="deep"),
             pytest.param(answer(database=json.dumps({**DATABASE, "bytes": float("inf")})), id="infinite"),
+            pytest.param(answer(database=json.dumps({**DATABASE, "bytes": 10**400})), id="beyond count"),
+            pytest.param(answer(backup=f"{10**400} 1 a.sql"), id="beyond any disk"),
             pytest.param(answer(ledger=json.dumps({**ROW, "name": "by hand"})), id="ledger"),
         ],
     )
