@@ -89,7 +89,8 @@ def parse(name: str, text: str, complaint: str) -> Observation:
 def _observation(facts: Sequence[tuple[str, str]]) -> Observation:
     first: dict[str, str] = {}
     for key, value in facts:
-        first.setdefault(key, printable(value))
+        if key not in first:
+            first[key] = printable(value)
     rows = tuple(_ledger_row(_json(value)) for key, value in facts if key == "ledger")
     exists, writable = first["directory"].split()
     backups, partial = _backups(facts)
