@@ -1,7 +1,7 @@
 # The only entrance: CI calls the same targets as a person does.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test unit journeys server lint schemas pages pins
+.PHONY: help venv demo test unit journeys server lint schemas pages pins bench bench-quick
 
 PYTHON ?= python3
 venv := .venv
@@ -9,7 +9,7 @@ demo_venv := $(venv)/demo
 bin := $(venv)/bin
 
 help: ## Print this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(venv)/stamp ## Create .venv with all that development needs
 
@@ -31,6 +31,14 @@ server: $(venv)/stamp ## Make this machine fit for the journeys (root or sudo, o
 
 pages: server ## Write anew what README.md and docs/ show of the tool, by running it
 	@$(bin)/python -m tests.transcripts
+
+bench: server ## Measure everything, beside the peers, and write docs/benchmarks.md (up to an hour)
+	@PYTHON=$(PYTHON) bench/install.sh
+	@$(bin)/python -m bench
+
+bench-quick: server ## Measure a little of everything, into .venv/bench/quick.md (minutes)
+	@PYTHON=$(PYTHON) bench/install.sh
+	@$(bin)/python -m bench --quick --rounds 1 --results $(venv)/bench/quick.json
 
 lint: $(venv)/stamp ## Run ruff, mypy, import-linter, shellcheck, codespell, and check action.yml and the workflows
 	@echo "lint: ruff check"

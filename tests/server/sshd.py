@@ -61,6 +61,7 @@ class Sshd:
 
     folder: Path
     session: str
+    sftp: bool = False
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
 
@@ -73,10 +74,8 @@ class Sshd:
         run(as_root("mkdir", "-p", "/run/sshd"))
         self.port = free_port()
         config = self.folder / "sshd_config"
-        config.write_text(
-            _SSHD_CONFIG.format(port=self.port, folder=self.folder, login=LOGIN, session=self.session),
-            encoding="utf-8",
-        )
+        text = _SSHD_CONFIG.format(port=self.port, folder=self.folder, login=LOGIN, session=self.session)
+        config.write_text(f"{text}Subsystem sftp internal-sftp\n" if self.sftp else text, encoding="utf-8")
         # sshd starts itself again for each connection, so it wants its own absolute path.
         program = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
         if program is None:

@@ -33,17 +33,22 @@ class ServerMissing(Exception):
 class ServerUnderTest:
     """One session's server. Make it with `running()`, and a corner of it for each test with `fresh()`."""
 
-    def __init__(self, session: str, folder: Path) -> None:
+    def __init__(self, session: str, folder: Path, *, settings: Mapping[str, str], sftp: bool) -> None:
         self.session = session
         self.folder = folder
-        self.sshd = Sshd(folder, session)
+        self.sshd = Sshd(folder, session, sftp)
+        self._settings = {**_FAST, **settings}
         self._shared: dict[int, Container] = {}
         self._numbers = count(1)
 
     @classmethod
     @contextmanager
-    def running(cls) -> Iterator[ServerUnderTest]:
+    def running(cls, *, settings: Mapping[str, str] | None = None, sftp: bool = False) -> Iterator[ServerUnderTest]:
         """Start sshd, and at the end stop and remove whatever was started or left behind.
+
+        Args:
+            settings: of PostgreSQL, for all containers; left out, it is quick and safe against all but a power cut.
+            sftp: whether sshd has it, which the tool doesn't need; scp does.
 
         Raises:
             ServerMissing: `tests/install.sh` has to be run first.
@@ -55,7 +60,7 @@ class ServerUnderTest:
         folder.mkdir()
         # sshd reads its files as the login user, whatever the umask.
         folder.chmod(0o755)
-        server = cls(session, folder)
+        server = cls(session, folder, settings=settings or {}, sftp=sftp)
         try:
             server.sshd.start()
             yield server
@@ -109,7 +114,7 @@ class ServerUnderTest:
         return Proxy(self.sshd.port, delay_s=delay_s, session=self.session)
 
     def _container(self, version: int, *, private: bool, number: int, settings: Mapping[str, str]) -> Container:
-        settings = {**_FAST, **settings}
+        settings = {**self._settings, **settings}
         if private:
             name = f"{self.session}-private-{number}"
             return Container.start_new(name, session=self.session, version=version, settings=settings)
