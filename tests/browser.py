@@ -74,6 +74,11 @@ class Browser:
         for domain in ("Page", "Log", "Runtime"):
             self._call(f"{domain}.enable")
 
+    def leave(self) -> None:
+        """Ask the browser to end."""
+        self._session = ""
+        self._call("Browser.close")
+
     def open(self, path: Path, *, width: int = 1280, dark: bool = False, printed: bool = False) -> None:
         """Load a file as a screen of this width would, or as it is printed."""
         self._call(
@@ -126,6 +131,7 @@ def browser() -> Iterator[Browser]:
         shell = f'exec "$@" 3</dev/fd/{commands[0]} 4>/dev/fd/{answers[1]}'
         process = subprocess.Popen(
             ["sh", "-c", shell, "browser", *argv],
+            env={**os.environ, "TMPDIR": profile},
             pass_fds=(commands[0], answers[1]),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -138,6 +144,9 @@ def browser() -> Iterator[Browser]:
                 found = Browser(to, from_)
                 found.attach()
                 yield found
+                # killed, it would leave helpers behind that still write into the profile
+                found.leave()
+                process.wait(timeout=20)
             finally:
                 process.kill()
                 process.wait()
