@@ -18,6 +18,7 @@ from deploy.job.runner import come_back
 from deploy.model.event import JobEnded, JobFailed, JobNotStarted, MigrationStarted, RowSettled, ServerSaid
 from deploy.model.settings import settings_from
 from deploy.plan.backup import choose_backup, explain_staleness, require_space_for_backup
+from deploy.plan.drift import Difference, Drift, SchemaObject, explain_drift
 from deploy.plan.fitness import explain_database_error, require_primary, require_unlocked, require_workplace
 from deploy.plan.release import Wish, plan_release
 from deploy.plan.rollback import plan_undo, require_restorable, require_rights, require_swappable
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from deploy.model.observation import Observation
 
 ONE, TWO = a_migration(1), a_migration(2)
+TABLE = SchemaObject("TABLE", "public", "orders", ())
 OURS = HostKey(b"\0\0\0\x0bssh-ed25519ours")
 THEIRS = HostKey(b"\0\0\0\x0bssh-ed25519theirs")
 DB = Host("db.example.com", 22)
@@ -123,6 +125,7 @@ WAYS: dict[str, Callable[[], object]] = {
         a_migration(1, text="-- deploy: requires-extension timescaledb\nSELECT 1;\n"),
         seen=an_observation(database=a_database(extensions=("plpgsql",))),
     ),
+    "SchemaDrifted": lambda: explain_drift(Drift((Difference(TABLE, "only_in_database", ()),), 0)),
     "BackupFailed": lambda: a_failed_job("backup_failed", "pg_dump ended with status 1"),
     "BackupUnverified": lambda: a_failed_job("backup_unverified", "the dump has no end: it was cut off"),
     "BackupNotFound": lambda: choose_backup("pre_depoy", [a_backup()], now=NOW),
