@@ -23,11 +23,7 @@ SETTINGS = {"fsync": "on", "full_page_writes": "on"}
 def main() -> None:
     options = _options()
     if not options.render:
-        record = Record()
-        with ServerUnderTest.running(settings=SETTINGS, sftp=True) as server:
-            for part in options.only or PARTS:
-                PARTS[part](server, record, rounds=options.rounds, quick=options.quick)
-        save(options.results, describe(quick=options.quick, rounds=options.rounds), record)
+        _measure(options)
     about, record = load(options.results)
     if options.results == RESULTS:
         write(DOCS / "benchmarks.md", render(about, record))
@@ -35,6 +31,16 @@ def main() -> None:
     else:
         write(options.results.with_suffix(".md"), render(about, record))
     print(f"bench: the tables made from {options.results} are written")
+
+
+def _measure(options: argparse.Namespace) -> None:
+    """Run the parts, and keep what there is after each of them."""
+    record = Record()
+    about = describe(quick=options.quick, rounds=options.rounds)
+    with ServerUnderTest.running(settings=SETTINGS, sftp=True) as server:
+        for part in options.only or PARTS:
+            PARTS[part](server, record, rounds=options.rounds, quick=options.quick)
+            save(options.results, about, record)
 
 
 def _options() -> argparse.Namespace:

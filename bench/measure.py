@@ -46,6 +46,9 @@ class Record:
     def __init__(self, samples: Iterable[Samples] = ()) -> None:
         self._all = {(s.discipline, s.case, s.who): s for s in samples}
 
+    def __bool__(self) -> bool:
+        return bool(self._all)
+
     def add(self, discipline: str, case: str, who: str, value: float, **notes: float) -> None:
         samples = self._all.setdefault((discipline, case, who), Samples(discipline, case, who))
         samples.values.append(value)

@@ -18,6 +18,9 @@ BEGIN = "<!-- what follows is written by `make bench` -->"
 END = "<!-- what was written by `make bench` ends here -->"
 
 
+NOT_YET = "Not measured yet: `make bench`.\n"
+
+
 def write(path: Path, tables: str) -> None:
     """Put the tables between the marks of a document; a new document is nothing else."""
     before, after = "", "\n"
@@ -28,6 +31,8 @@ def write(path: Path, tables: str) -> None:
 
 
 def render(about: Mapping[str, str], record: Record) -> str:
+    if not record:
+        return NOT_YET
     parts = [machine(about), target_table(record)]
     if record.cases("deploy"):
         parts += [*(deploy_table(record, rtt_ms) for rtt_ms in (0, 100)), peer_table(record)]

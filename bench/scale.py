@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench import backups, deploys
-from bench.render import number, seconds, table
+from bench.render import NOT_YET, number, seconds, table
 from bench.targets import TOOL, files_of
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ SERVERS = 200
 
 
 def render(record: Record) -> str:
+    if not record:
+        return NOT_YET
     parts = []
     if record.cases("backup"):
         parts += [_sizes(record), _windows(record)]
