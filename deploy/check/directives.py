@@ -8,6 +8,7 @@ first statement.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -102,8 +103,8 @@ def read_directives(text: str, script: Script) -> Directives:
 
 def _is_comment(text: str, offset: int, script: Script) -> bool:
     """Tell a comment from what looks like one in a string or in COPY data."""
-    before = [statement for statement in script.statements if statement.start <= offset][-1:]
-    for statement in before:
+    following = bisect_right(script.statements, offset, key=lambda statement: statement.start)
+    for statement in script.statements[max(0, following - 1) : following]:
         if offset < statement.stop:
             return not _is_in_token(statement.text, offset - statement.start)
         return "\n" not in text[statement.stop : offset] or statement.sql[:4].lower() != "copy"

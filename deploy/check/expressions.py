@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 from typing import TYPE_CHECKING, Any
 
 from deploy.check.parser import walk
@@ -28,6 +29,18 @@ _VOLATILE = frozenset(
     }
     | {"uuid_generate_v1", "uuid_generate_v1mc", "uuid_generate_v4", "uuidv4", "uuidv7"}
 )
+# The functions of PostgreSQL's own that people put into defaults, and that give every row the same.
+_STEADY = re.compile(
+    r"abs|age|array_fill|array_to_string|btrim|ceil|ceiling|char_length|coalesce|concat|concat_ws|convert_to"
+    r"|current_database|current_date|current_schema|current_setting|date|date_bin|date_part|date_trunc|daterange"
+    r"|decode|encode|extract|floor|format|greatest|initcap|int4range|int8range|interval|json_build_array"
+    r"|json_build_object|jsonb_build_array|jsonb_build_object|jsonb_object|json_object|least|left|length|lower|lpad"
+    r"|ltrim|make_date|make_interval|make_time|make_timestamp|make_timestamptz|md5|mod|now|nullif|numrange|point"
+    r"|power|quote_ident|quote_literal|regexp_replace|repeat|replace|reverse|right|round|rpad|rtrim|session_user"
+    r"|sha256|sign|split_part|sqrt|statement_timestamp|string_to_array|strpos|substr|substring|text|timezone|to_char"
+    r"|to_date|to_json|to_jsonb|to_number|to_timestamp|to_tsvector|transaction_timestamp|translate|trim|trunc"
+    r"|tsrange|tstzrange|txid_current|upper|version"
+)
 _ROUNDING = frozenset({"ceil", "ceiling", "floor", "greatest", "least", "round", "trunc"})
 _GROWING = frozenset(
     {"array_append", "array_cat", "array_prepend", "concat", "concat_ws", "crypt", "decode", "encode", "jsonb_insert"}
@@ -47,7 +60,10 @@ def why_rewritten(column: Node, kinds: dict[str, Node]) -> str:
         called = {
             node.funcname[-1].string.sval for kind, node in walk(kinds["DEFAULT"].raw_expr) if kind == "func_call"
         }
-        return f"the volatile default {min(called & _VOLATILE)}()" if called & _VOLATILE else ""
+        if called & _VOLATILE:
+            return f"the volatile default {min(called & _VOLATILE)}()"
+        if unknown := {name for name in called if not _STEADY.fullmatch(name)}:
+            return f"the default {min(unknown)}(), which is volatile unless it was created STABLE or IMMUTABLE"
     return ""
 
 

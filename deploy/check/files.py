@@ -6,7 +6,7 @@ import re
 from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import compress, pairwise
 from typing import TYPE_CHECKING
 
 from deploy.check.catalogue import CATALOGUE, Finding
@@ -14,9 +14,9 @@ from deploy.check.characters import odd_characters
 from deploy.check.metacommands import copied_into, findings_of_command
 from deploy.check.parser import SyntaxProblem, Tree, parse
 from deploy.check.rules import Mark, Rules, Span, Unit
-from deploy.check.splitter import line_and_column
+from deploy.check.splitter import Lines
 from deploy.check.transactions import File, read_script
-from deploy.check.variables import as_sent, may_be_anything, unset_in
+from deploy.check.variables import Variables, as_sent, may_be_anything
 from deploy.model.migration import NAME
 
 if TYPE_CHECKING:
@@ -99,8 +99,9 @@ def errors_of(name: str, text: str) -> list[Finding]:
 
 def _findings(name: str, text: str, marks: Iterable[Mark]) -> list[Finding]:
     found = {}
+    lines = Lines(text)
     for mark in marks:
-        line, column = line_and_column(text, mark.offset)
+        line, column = lines.place(mark.offset)
         found[mark.id, line, column, mark.message] = _finding(name, line, column, mark)
     return list(found.values())
 
@@ -182,6 +183,9 @@ class _Text:
         self.silenced: list[Mark] = []
         self.cut_off = False
         self.add = self.rules.add
+        self.variables = Variables(self.file.script)
+        quits = [command.start for command in self.file.script.commands if command.name in {"q", "quit"}]
+        self.quits_at = min(quits, default=len(text))
 
     def marks(self) -> list[Mark]:
         """Return what was found and isn't silenced."""
@@ -211,7 +215,8 @@ class _Text:
 
     def statement(self, statement: Statement) -> None:
         in_branch = bool(self.branches) and self.file.is_in_branch(statement.start)
-        unset = [] if in_branch else unset_in(self.file.script, statement)
+        unset = [] if in_branch else self.variables.unset_in(statement)
+        earlier = len(self.rules.marks)
         sql = as_sent(statement, unset)
         tree = parse(sql)
         meant = tree if not unset or isinstance(tree, Tree) else parse(statement.sql)
@@ -220,12 +225,11 @@ class _Text:
         if isinstance(tree, Tree):
             return
         if unset:
-            here = range(statement.start, statement.stop)
-            self.rules.marks[:] = [m for m in self.rules.marks if m.id != "syntax-error" or m.offset not in here]
+            self.rules.marks[earlier:] = [mark for mark in self.rules.marks[earlier:] if mark.id != "syntax-error"]
         if (
             tree is None
             or self.file.has_other_strings
-            or self.has_quit(statement)
+            or statement.start > self.quits_at
             or (not unset and may_be_anything(statement))
         ):
             self.rules.not_analysed += 1
@@ -241,9 +245,6 @@ class _Text:
             self.add(
                 "syntax-error", offset, f"{message}, in a {kind} that never ends" if kind == "parenthesis" else message
             )
-
-    def has_quit(self, statement: Statement) -> bool:
-        return any(c.name in {"q", "quit"} and c.start < statement.start for c in self.file.script.commands)
 
     def odd_characters(self) -> None:
         if any(mark.id == "not-utf8" for mark in self.rules.marks):
@@ -340,14 +341,14 @@ class _Text:
     # What is meant as it is
 
     def without_silenced(self) -> list[Mark]:
-        marks = list(self.rules.marks)
+        marks = self.rules.valid_marks()
         spans = sorted(self.rules.spans)
         for silence in self.file.directives.silences:
             start, stop = self.reach(silence, spans)
-            found = [mark for mark in marks if mark.id == silence.id and start <= mark.offset < stop]
-            self.silenced += found
-            marks = [mark for mark in marks if mark not in found]
-            if not found:
+            here = [mark.id == silence.id and start <= mark.offset < stop for mark in marks]
+            self.silenced += compress(marks, here)
+            marks = [mark for mark, is_silenced in zip(marks, here, strict=True) if not is_silenced]
+            if not any(here):
                 marks.append(Mark("unused-ignore", silence.offset, f"there is no {silence.id} here to ignore"))
         return marks
 
@@ -378,5 +379,5 @@ def _as_psql_has_it(text: str, statement: Statement, problem: SyntaxProblem) -> 
         return statement.start + problem.offset, problem.message
     if statement.terminator in {";", "\\;"}:
         return text.find(";", statement.stop), 'syntax error at or near ";"'
-    end = text.find(statement.terminator, statement.stop) if statement.terminator else len(text.rstrip("\n"))
-    return end, problem.message
+    end = text.find(statement.terminator, statement.stop) if statement.terminator else len(text)
+    return len(text[:end].rstrip("\n")), problem.message

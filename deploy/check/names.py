@@ -51,14 +51,14 @@ class Names:
     """A set of names of objects; `t` and `s.t` are taken to be the same, since only the server knows the search path."""
 
     def __init__(self) -> None:
-        self._found: defaultdict[tuple[str, str], list[Name]] = defaultdict(list)
+        self._found: defaultdict[tuple[str, str], set[Name]] = defaultdict(set)
 
     def add(self, kind: str, name: Name) -> None:
         if name:
-            self._found[kind, name[-1]].append(name)
+            self._found[kind, name[-1]].add(name)
 
     def has(self, kind: str, name: Name) -> bool:
-        same = self._found.get((kind, name[-1] if name else ""), [])
+        same = self._found.get((kind, name[-1] if name else ""), ())
         return any(all(a == b for a, b in zip(reversed(name), reversed(other), strict=False)) for other in same)
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from deploy.check.splitter import skeleton
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -56,11 +58,14 @@ def parse(sql: str) -> Tree | SyntaxProblem | None:
     """Return one statement's tree; None for one that is empty, or valid but too deep to analyse.
 
     Source: postgast 0.2, tried. Its `cursorpos` counts characters from 1, whatever its documentation says. A NUL ends its input without
-    a word. Protobuf gives up at 100 levels, which a chain of 47 operators reaches.
+    a word. Protobuf gives up at 100 levels, which a chain of 47 operators reaches; from 25,000 levels on, libpg_query overflows the stack
+    and takes the process with it.
     """
     nul = sql.find("\0")
     if nul >= 0:
         return SyntaxProblem("invalid character: NUL", nul)
+    if len(sql) > _DEEPEST and _depth_of(sql) > _DEEPEST:
+        return None
     try:
         statements = _postgast.parse(sql).stmts
     except _postgast.PgQueryError as error:
@@ -72,6 +77,30 @@ def parse(sql: str) -> Tree | SyntaxProblem | None:
     statement = statements[0].stmt
     kind = statement.WhichOneof("node")
     return Tree(kind, getattr(statement, kind))
+
+
+_DEEPEST = 30_000
+_STRUCTURE = re.compile(r"[(),\[\]]")
+
+
+def _depth_of(sql: str) -> int:
+    """Return what the depth of a statement's tree can't exceed: the most characters with neither a comma nor a bracket that closes between."""
+    open_lengths = [0]
+    position = deepest = outer = 0
+    bones = skeleton(sql).replace("''", "")
+    for found in _STRUCTURE.finditer(bones):
+        open_lengths[-1] += found.start() - position
+        deepest = max(deepest, outer + open_lengths[-1])
+        position = found.end()
+        if found[0] in "([":
+            outer += open_lengths[-1] + 1
+            open_lengths.append(0)
+        elif found[0] == ",":
+            open_lengths[-1] = 0
+        elif len(open_lengths) > 1:
+            open_lengths.pop()
+            outer -= open_lengths[-1] + 1
+    return max(deepest, outer + open_lengths[-1] + len(bones) - position)
 
 
 # What PL/pgSQL's compiler says without asking what a type or a table is. `a.b is not a known variable` may be a mistake of postgast's.
@@ -112,7 +141,7 @@ def _said_by_plpgsql(sql: str) -> str:
         _postgast.parse_plpgsql(sql)
     except _postgast.PgQueryError as error:
         return str(error.message)
-    except ValueError:
+    except (ValueError, RecursionError):  # broken JSON, or a deep one
         return ""
     return ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -133,7 +134,8 @@ class Rules:
     spans: list[Span] = field(default_factory=list)
     not_analysed: int = 0
     known: Known = field(default_factory=Known)
-    may_come_back: list[tuple[str, Name, Mark]] = field(default_factory=list)
+    may_come_back: defaultdict[tuple[str, str], list[Mark]] = field(default_factory=lambda: defaultdict(list))
+    came_back: set[int] = field(default_factory=set)
 
     def look_at(self, tree: Tree, unit: Unit) -> None:
         """Look at one statement."""
@@ -186,9 +188,12 @@ class Rules:
 
     def comes_back(self, kind: str, name: Name) -> None:
         """What was dropped without CASCADE and is made anew in the same file isn't destroyed."""
-        for came in [each for each in self.may_come_back if each[0] == kind and each[1][-1:] == name[-1:]]:
-            self.may_come_back.remove(came)
-            self.marks.remove(came[2])
+        if name:
+            self.came_back.update(map(id, self.may_come_back.pop((kind, name[-1]), [])))
+
+    def valid_marks(self) -> list[Mark]:
+        """Return what was found and still holds."""
+        return [mark for mark in self.marks if id(mark) not in self.came_back]
 
     def table(self, node: Node, unit: Unit) -> None:
         self.creates(
@@ -361,7 +366,7 @@ class Rules:
         if kind in _DESTROYS and not all(name[0] == "pg_temp" or self.known.made.has(kind, name) for name in names):
             mark = self.add(_DESTROYS[kind], unit.start, what)
             if len(names) == 1 and (kind == "MATVIEW" or (kind in {"TYPE", "DOMAIN"} and not cascades)):
-                self.may_come_back.append((kind, names[0], mark))
+                self.may_come_back[kind, names[0][-1]].append(mark)
         if kind == "INDEX" and not node.concurrent and not all(self.known.created.has(kind, name) for name in names):
             self.add("drop-index-blocks", unit.start, f"{what} without CONCURRENTLY")
         for each, name in zip(node.objects, names, strict=True):

@@ -9,6 +9,7 @@ Source: psqlscan.l, psqlscanslash.l, mainloop.c and copy.c of PostgreSQL, and ps
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
+    "Lines",
     "MetaCommand",
     "Script",
     "Statement",
@@ -102,6 +104,18 @@ def line_and_column(text: str, offset: int) -> tuple[int, int]:
     return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
 
 
+class Lines:
+    """The lines of a text, for many offsets in it."""
+
+    def __init__(self, text: str) -> None:
+        self._ends = [found.start() for found in _LINE_END.finditer(text)]
+
+    def place(self, offset: int) -> tuple[int, int]:
+        """Return where an offset is, as line_and_column does."""
+        line = bisect_left(self._ends, offset)
+        return line + 1, offset - (self._ends[line - 1] if line else -1)
+
+
 def is_placeholder(name: str) -> bool:
     """Tell whether a name that a parser found stands for a psql variable."""
     return name.strip(_PLACEHOLDER) == ""
@@ -130,6 +144,7 @@ def inside_dollars(token: str) -> tuple[str, int] | None:
 
 
 _PLACEHOLDER = "v"
+_LINE_END = re.compile(r"\n")
 
 # Groups are atomic, (?>(?:…)*), not possessive, (?:…)*+, which lose matches before Python 3.11.5.
 # Character classes as flex has them: every character beyond ASCII is a letter. They are written as "none of this ASCII",
@@ -163,6 +178,7 @@ _NEXT_STOP_IN_FUNCTION = re.compile(
 
 _GAP = rf"(?:[{_SPACES}]++|{_LINE_COMMENT}|{_FLAT_COMMENT})"
 _GAPS = re.compile(rf"(?>{_GAP}*)", re.DOTALL)
+_EMPTY_STATEMENTS = re.compile(rf"[;{_SPACES}]*+")
 _COMMENT_MARK = re.compile(r"/\*|\*/")
 _FUNCTION = re.compile(
     rf"create(?>{_GAP}+)(?:or(?>{_GAP}+)replace(?>{_GAP}+))?(?:function|procedure)(?![{_IDENTIFIER}])",
@@ -291,6 +307,7 @@ class _Scanner:
         if not self.parentheses and not self.bodies:
             self.end_statement(self.position - 1, terminator=";")
             self.send()
+            self.position = _end_of(_EMPTY_STATEMENTS, self.text, self.position)
             self.begin_statement()
 
     def open_parenthesis(self) -> None:

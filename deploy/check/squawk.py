@@ -10,7 +10,7 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from deploy.check.catalogue import Finding
-from deploy.check.splitter import line_and_column, split
+from deploy.check.splitter import Lines, split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,7 +67,10 @@ def _finding(reported: Mapping[str, object], text: str) -> Finding:
 def merged(checked: Checked, theirs: Sequence[Finding], files: Mapping[str, str]) -> list[Finding]:
     """Add what squawk found and we didn't: a finding of ours about the same statement and category says the same, silenced or not."""
     texts = {finding.file: files[finding.file] for finding in theirs}
-    starts = {file: [line_and_column(text, s.start)[0] for s in split(text).statements] for file, text in texts.items()}
+    starts = {}
+    for file, text in texts.items():
+        lines = Lines(text)
+        starts[file] = [lines.place(statement.start)[0] for statement in split(text).statements]
 
     def about(finding: Finding) -> tuple[str, int, str]:
         return finding.file, bisect_right(starts[finding.file], finding.line), finding.category

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import enum
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -186,6 +186,11 @@ class File:
         self.blocks: list[_Block] = []
         self.strays: list[tuple[Statement, str]] = []  # a BEGIN within a block, a COMMIT outside of one
         self.is_open = False
+        self.branches: list[tuple[int, int]] = []  # where an `if` or `endif` stands, and how deep it is from there
+        for command in self.script.commands:
+            if command.name in {"if", "endif"}:
+                depth = self.branches[-1][1] if self.branches else 0
+                self.branches.append((command.start, depth + (1 if command.name == "if" else -1)))
         for statement in self.script.statements:
             block = len(self.blocks) - 1 if self.is_open else None
             self.steps.append(Step(statement, look_into(statement), block))
@@ -344,12 +349,8 @@ class File:
         return is_built or any(command.name in _HIDING_COMMANDS for command in self.script.commands)
 
     def is_in_branch(self, offset: int) -> bool:
-        depth = 0
-        for command in self.script.commands:
-            if command.start > offset:
-                break
-            depth += {"if": 1, "endif": -1}.get(command.name, 0)
-        return depth > 0
+        before = bisect_right(self.branches, offset, key=lambda branch: branch[0])
+        return before > 0 and self.branches[before - 1][1] > 0
 
     # What else the runner has to know
 

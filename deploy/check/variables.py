@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from deploy.check.splitter import Script, Statement
 
-__all__ = ["as_sent", "may_be_anything", "unset_in"]
+__all__ = ["Variables", "as_sent", "may_be_anything"]
 
 _OWN = frozenset(
     {
@@ -51,19 +51,28 @@ _SET_WHAT_IS_NAMED = {"set": 0, "getenv": 0, "prompt": -1}
 _SET_ANYTHING = frozenset({"gset", "i", "include", "include_relative", "ir"})
 
 
-def unset_in(script: Script, statement: Statement) -> list[tuple[int, str]]:
-    """Return the variables of a statement that have no value for certain: psql sends their names to the server."""
-    known = set(_OWN)
-    for command in script.commands if statement.variables else ():
-        if command.start > statement.start:
-            break
-        if command.name in _SET_ANYTHING:
+class Variables:
+    """Where a file sets which variable first."""
+
+    def __init__(self, script: Script) -> None:
+        self._set_at: dict[str, int] = {}
+        self._any_from = float("inf")
+        for command in script.commands:
+            if command.name in _SET_ANYTHING:
+                self._any_from = min(self._any_from, command.start)
+            elif command.name in _SET_WHAT_IS_NAMED:
+                for name in command.argument_text.split()[_SET_WHAT_IS_NAMED[command.name] :][:1]:
+                    self._set_at.setdefault(name, command.start)
+
+    def unset_in(self, statement: Statement) -> list[tuple[int, str]]:
+        """Return the variables of a statement that have no value for certain: psql sends their names to the server."""
+        if self._any_from < statement.start:
             return []
-        if command.name in _SET_WHAT_IS_NAMED:
-            known.update(command.argument_text.split()[_SET_WHAT_IS_NAMED[command.name] :][:1])
-    return [
-        (offset, text) for offset, text in statement.variables if text[1] != "{" and text.strip(":'\"") not in known
-    ]
+        return [(offset, text) for offset, text in statement.variables if self._is_unset(text, statement.start)]
+
+    def _is_unset(self, text: str, offset: int) -> bool:
+        name = text.strip(":'\"")
+        return text[1] != "{" and name not in _OWN and self._set_at.get(name, offset) >= offset
 
 
 def as_sent(statement: Statement, unset: list[tuple[int, str]]) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from deploy.check.parser import SyntaxProblem, Tree, parse
+import pytest
+
+from deploy.check.parser import SyntaxProblem, Tree, complaint_of_plpgsql, parse
 
 
 class TestAStatement:
@@ -25,6 +27,26 @@ class TestAStatement:
 
     def test_that_is_too_deep_for_protobuf_is_not_called_wrong(self) -> None:
         assert parse("select " + "||".join("a" * 60)) is None
+
+    @pytest.mark.parametrize(
+        "sql", ["select 1" + "+1" * 50_000, "select " + "a[1]," + "(" * 40_000, "select 'x'" + " || 'x'" * 9_000]
+    )
+    def test_that_would_overflow_the_stack_is_not_parsed(self, sql: str) -> None:
+        """It would end the process."""
+        assert parse(sql) is None
+
+    @pytest.mark.parametrize(
+        "sql",
+        [f"values {','.join(['(1, a[2])'] * 5_000)}", f"select '{'x' * 50_000}', $${'y' * 50_000}$$"],
+    )
+    def test_may_be_long(self, sql: str) -> None:
+        assert isinstance(parse(sql), Tree)
+
+    def test_with_many_brackets_that_only_close_is_wrong(self) -> None:
+        assert isinstance(parse("select 1" + ")" * 40_000 + "," * 40_000), SyntaxProblem)
+
+    def test_in_a_body_may_be_deeper_than_python_reads_json(self) -> None:
+        assert complaint_of_plpgsql(f"do $$ begin {'if a then ' * 2_000} {'end if; ' * 2_000} end $$") is None
 
 
 class TestTheGrammar:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from deploy.check.files import check_text
 from deploy.check.parser import complaint_of_plpgsql
-from deploy.check.plpgsql import Part, parts_of
+from deploy.check.plpgsql import Part, body_in, parts_of
 
 
 def told(body: str) -> list[tuple[str, str, bool]]:
@@ -56,6 +56,34 @@ class TestABody:
     def test_guards_nothing_else(self, body: str) -> None:
         assert told(body) == [("sql", "truncate t", False)]
 
+    @pytest.mark.parametrize(
+        ("handler", "guards"),
+        [
+            ("when others then null", True),
+            ("when duplicate_object or unique_violation then raise notice 'there'", True),
+            ("when sqlstate '42701' then null", True),
+            ("when division_by_zero then null; when undefined_table then null", True),
+            ("when division_by_zero then null", False),
+            ("when sqlstate '22012' then null", False),
+            ("when duplicate_object then raise", False),
+            ("when others then raise exception 'no'", False),
+        ],
+    )
+    def test_is_guarded_by_a_handler_of_what_is_done_already(self, handler: str, guards: bool) -> None:
+        assert told(f"begin create type a as enum (); exception {handler}; end") == [
+            ("sql", "create type a as enum ()", guards)
+        ]
+
+    def test_runs_what_stands_in_a_handler_only_if_something_fails(self) -> None:
+        body = "begin begin null; exception when others then truncate a; end; truncate b; end"
+        assert told(body) == [("sql", "truncate a", True), ("sql", "truncate b", False)]
+
+    def test_runs_what_a_loop_is_over(self) -> None:
+        body = (
+            "begin for r in delete from a returning b loop null; end loop; for r in select 1 loop null; end loop; end"
+        )
+        assert told(body) == [("sql", "delete from a returning b", False)]
+
     def test_reads_execute_of_a_literal(self) -> None:
         body = "begin execute 'drop table ''a'''; execute $x$ truncate b $x$ using 1; end"
         assert told(body) == [("literal", "drop table 'a'", False), ("literal", " truncate b ", False)]
@@ -94,6 +122,15 @@ class TestABody:
         assert isinstance(parts_of(body), list)
 
 
+class TestAPlaceInABody:
+    @pytest.mark.parametrize("sql", ["do $$it's here$$", "do 'it''s here'"])
+    def test_is_told_in_its_statement(self, sql: str) -> None:
+        assert body_in(sql, "it's here").place(len("it's ")) == sql.index("here")
+
+    def test_is_the_statement_where_there_are_escapes(self) -> None:
+        assert body_in("do E'a\\tb'", "a\tb").place(2) == 0
+
+
 # Tried on PostgreSQL 15: the caret stands where this says; tests/journeys/test_check.py tries it again.
 MISTAKES = [
     ("BEGIN\n  IF 1=1 THN RAISE 'x'; END IF; END ", 'missing "THEN" at end of SQL expression', 29),
@@ -117,6 +154,31 @@ MISTAKES = [
     ("declare x int = 4 5; begin end", 'syntax error at or near "5"', 19),
     ("begin if not exists (select 1 form t) then null; end if; end", 'syntax error at or near "t"', 36),
     ("", "syntax error at end of input", 1),
+    ("begin\n  total := 1; end", '"total" is not a known variable', 9),
+    ("begin select 1, 2 into a, b; end", '"a" is not a known variable', 24),
+    ("declare a int; a text; begin end", 'duplicate declaration at or near "a"', 16),
+    ("begin exit; end", "EXIT cannot be used outside a loop, unless it has a label", 7),
+    (
+        "begin null; exit nowhere; end",
+        'there is no label "nowhere" attached to any block or loop enclosing this statement',
+        18,
+    ),
+    ("declare x constant int := 1; begin x := 2; end", 'variable "x" is declared CONSTANT', 36),
+    ("begin perform 'x; end", 'unterminated quoted string at or near "\'x; end"', 15),
+    (
+        "begin alter table if exists a rename to b; if true null; end if; end",
+        'missing "THEN" at end of SQL expression',
+        56,
+    ),
+    ("begin loop exit when 1 = ; end loop; end", "syntax error at end of input", 25),
+    ("begin ) update b set c = (1) where d; end", 'syntax error at or near ")"', 7),
+    ("begin i perform i; end", 'syntax error at or near "i"', 7),
+    ("begin */ 1; end", 'syntax error at or near "*/"', 7),
+    (
+        "begin insert into b select case when c then 1 else 2 end, d. e.f, from g; end",
+        'syntax error at or near "from"',
+        67,
+    ),
 ]
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.check.splitter import Unterminated, is_placeholder, line_and_column, skeleton, split
+from deploy.check.splitter import Lines, Unterminated, inside_dollars, is_placeholder, line_and_column, skeleton, split
 
 FRAGMENTS = [
     *"'\"$;:()\\/*-\n\r \t[]{}?,.+x1éEe",
@@ -285,6 +285,11 @@ class TestWhatNeverEnds:
             ("select 'open; select 2;", "string", 7),
             ("select E'open\\'; select 2;", "string", 7),
             ('select "open; select 2;', "quoted identifier", 7),
+            ("select 'it''s open; select 2;", "string", 7),
+            ("select 'a', 'it''''s ''open''; select 2;", "string", 12),
+            ("select u&'open; select 2;", "string", 7),
+            ("select name'open; select 2;", "string", 11),
+            ('select "it""s open; select 2;', "quoted identifier", 7),
             ("select $a$open $$ $b$; select 2;", "dollar quote", 7),
             ("select 1 /* open /* */; select 2;", "comment", 9),
             ("/* open", "comment", 0),
@@ -304,6 +309,16 @@ class TestAPlace:
     @pytest.mark.parametrize(("offset", "place"), [(0, (1, 1)), (2, (1, 3)), (3, (2, 1)), (4, (2, 2))])
     def test_is_counted_from_one_in_characters(self, offset: int, place: tuple[int, int]) -> None:
         assert line_and_column("éa\nb", offset) == place
+
+    @given(st.text("aé\n"), st.integers(0, 50))
+    def test_is_the_same_for_many_offsets(self, text: str, offset: int) -> None:
+        assert Lines(text).place(min(offset, len(text))) == line_and_column(text, min(offset, len(text)))
+
+
+class TestADollarQuote:
+    def test_is_opened(self) -> None:
+        assert inside_dollars("$a$ b $a$") == (" b ", 3)
+        assert [inside_dollars(token) for token in ("$", "$$", "$a$", "$1", "'a'")] == [None] * 5
 
 
 class TestASkeleton:

@@ -1212,3 +1212,26 @@ SELECT 'after the data' AS status;
 DROP TABLE IF EXISTS app.old_users; -- deploy: ignore drop-table nobody has read it since 2020
 ==== clean: text about directives
 SELECT '-- deploy: ignore nothing', $$ /* deploy: ignore x */ $$ AS status;
+==== clean: a column with a default of PostgreSQL's own functions
+ALTER TABLE app.users ADD COLUMN IF NOT EXISTS day date DEFAULT date_trunc('day', now() AT TIME ZONE 'UTC')::date;
+ALTER TABLE app.users ADD COLUMN IF NOT EXISTS meta jsonb DEFAULT jsonb_build_object('v', 1);
+==== clean: a column that may not be empty, with an expression
+ALTER TABLE app.users ADD COLUMN IF NOT EXISTS name text NOT NULL DEFAULT lower('X') || '-' || upper('y');
+==== clean: COMMIT AND CHAIN, and COMMIT
+-- deploy: no-transaction
+BEGIN;
+UPDATE app.users SET active = true WHERE active IS NULL AND id < 1000;
+COMMIT AND CHAIN;
+UPDATE app.users SET active = true WHERE active IS NULL;
+COMMIT;
+==== clean: a deletion of nothing
+DELETE FROM app.users WHERE false;
+DELETE FROM app.users WHERE id = 1 AND 1 = 2;
+==== clean: MERGE by a key, with a condition
+MERGE INTO app.users u USING app.gone g ON g.id = u.id
+WHEN MATCHED AND g.at > u.at THEN DELETE
+WHEN NOT MATCHED THEN DO NOTHING;
+==== clean: EXPLAIN without ANALYZE
+EXPLAIN DELETE FROM app.users;
+==== clean: MERGE that inserts only into an empty table
+MERGE INTO app.codes c USING (VALUES (1)) v (id) ON true WHEN NOT MATCHED THEN INSERT (id) VALUES (v.id);

@@ -171,3 +171,18 @@ SELECT 2; DROP TABLE IF EXISTS app.users; SELECT 3;
 DROP TABLE IF EXISTS app.m_2019;
 ==== destructive@1:69: a column's data by its expression
 ALTER TABLE app.users ALTER COLUMN total DROP EXPRESSION IF EXISTS, DROP COLUMN IF EXISTS net;
+==== destructive@1:1: DELETE WHERE 1.5 > 1
+DELETE FROM app.users WHERE 1.5 > 1;
+==== destructive@1:1: DELETE WHERE a column is what it is
+DELETE FROM app.users WHERE id = id;
+==== destructive@1:1: MERGE that updates
+MERGE INTO app.users u USING app.gone g ON 1 = 1 WHEN MATCHED THEN UPDATE SET gone = true;
+==== destructive@5:14: DELETE in the head of a loop
+DO $$
+DECLARE
+    r record;
+BEGIN
+    FOR r IN DELETE FROM app.users RETURNING id LOOP
+        RAISE NOTICE '%', r.id;
+    END LOOP;
+END $$;

@@ -61,3 +61,10 @@ SELECT 2; -- deploy: ignore drop-table nobody uses it
 ==== directive@1:1, destructive@2:1: a list
 -- deploy: ignore drop-table, truncate
 DROP TABLE IF EXISTS app.users;
+==== directive@1:11: for the deploy, behind a statement
+SELECT 1; -- deploy: repeatable
+==== directive@1:1: in another kind of comment
+/* deploy: ignore drop-table nobody uses it */
+SELECT 1;
+==== directive@1:11: behind a statement, malformed
+SELECT 1; -- deploy: ignore drop-table

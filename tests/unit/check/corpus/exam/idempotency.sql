@@ -309,3 +309,9 @@ ALTER PUBLICATION p ADD TABLE app.users;
 MERGE INTO app.codes c USING (VALUES (1, 'one')) v (id, name) ON false WHEN NOT MATCHED THEN INSERT VALUES (v.id, v.name);
 ==== idempotency@1:1: NOT EXISTS that asks something else
 INSERT INTO app.codes (id) SELECT 1 WHERE EXISTS (SELECT 1 FROM app.users);
+==== idempotency@1:1: a price that grows, rounded
+UPDATE app.prices SET net = round(net * 1.1, 2) WHERE currency = 'EUR';
+==== idempotency@1:1: a number counted up that may be missing
+UPDATE app.users SET logins = (coalesce(logins, 0) + 1)::int WHERE id = 1;
+==== idempotency@1:1: a number counted up in two steps
+UPDATE app.users SET logins = logins::int + 1 - 0 WHERE id = 1;

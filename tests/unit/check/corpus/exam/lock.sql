@@ -158,3 +158,7 @@ ALTER TABLE app.users
 CREATE INDEX IF NOT EXISTS measurements_at ON app.measurements (at);
 ==== lock@1:1: an index on a materialized view of another file
 CREATE INDEX IF NOT EXISTS totals_day ON app.totals (day);
+==== lock@1:1: a column with a default of one's own function
+ALTER TABLE app.users ADD COLUMN IF NOT EXISTS code text DEFAULT app.new_code();
+==== lock@1:1: a column that may not be empty, without a default
+ALTER TABLE app.users ADD COLUMN IF NOT EXISTS email text NOT NULL;

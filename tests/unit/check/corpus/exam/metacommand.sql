@@ -2,7 +2,7 @@
 \! rm -rf /tmp/x
 ==== metacommand@1:1: a shell
 \!
-==== metacommand@1:1: copy from a program
+==== idempotency@1:1, metacommand@1:1: copy from a program
 \copy app.codes from program 'curl https://example.org/codes.csv' csv
 ==== metacommand@1:1: copy to a program
 \copy (select * from app.users) to program 'mail me@example.org'

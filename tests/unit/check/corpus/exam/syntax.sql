@@ -375,3 +375,44 @@ SELECT B'012', X'zz', U&'\zz';
 SELECT 12abc FROM app.users;
 ==== syntax@1:13: an empty quoted name
 SELECT 1 AS "";
+==== syntax@1:1: a function without a language
+CREATE OR REPLACE FUNCTION app.one() RETURNS int AS $$ SELECT 1 $$;
+==== syntax@3:5: EXECUTE of a literal that is broken
+DO $$
+BEGIN
+    EXECUTE 'CREATE TABEL app.a (id int)';
+END $$;
+==== syntax@1:1: a body with escapes
+DO E'BEGIN\n  SELEC 1;\nEND';
+==== syntax@4:13: a CASE without THEN
+DO $$
+BEGIN
+    CASE 1 WHEN 1
+        NULL;
+    END CASE;
+END $$;
+==== syntax@4:13: THEN that stands too early
+DO $$
+BEGIN
+    IF (SELECT CASE WHEN true THEN 1 END) = 1
+        NULL;
+    END IF;
+END $$;
+==== syntax@1:28: a variable that nothing sets
+CREATE TABLE IF NOT EXISTS :schema.users (id int);
+==== syntax@1:8: a variable that is set too late
+SELECT :'name' AS status;
+\set name x
+==== syntax@3:5: a field of nothing that is declared
+CREATE OR REPLACE FUNCTION app.f() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    rec.updated_at := now();
+    RETURN NEW;
+END $$;
+==== syntax@5:27: a mistake in a function with types of one's own
+CREATE OR REPLACE FUNCTION app.f(u app.users, VARIADIC ids app.id[]) RETURNS SETOF app.users LANGUAGE plpgsql AS $$
+DECLARE
+    found app.users%ROWTYPE;
+BEGIN
+    RETURN QUERY SELECT * FORM app.users;
+END $$;

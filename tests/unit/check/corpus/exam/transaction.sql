@@ -287,3 +287,11 @@ CREATE OR REPLACE FUNCTION app.f() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     COMMIT;
 END $$;
+==== idempotency@2:1, transaction@2:1: a subscription's end, where the file has a block
+BEGIN;
+DROP SUBSCRIPTION s;
+COMMIT;
+==== transaction@2:1: COMMIT AND CHAIN, and no other
+BEGIN;
+COMMIT AND CHAIN;
+CREATE TABLE IF NOT EXISTS app.a (id int);
