@@ -1,6 +1,6 @@
 """Put the examination's questions to squawk alone as well, and print a table of both.
 
-Needs squawk-cli, which the project's extra `check` brings: python -m tests.bench.compare_with_squawk
+Needs squawk-cli, which the project's extra `check` brings: python -m bench.compare_with_squawk
 """
 
 from __future__ import annotations
