@@ -16,7 +16,6 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from deploy.model.errors import DeployError, SettingsInvalid, UsageError
-from deploy.report.console import Console
 from deploy.server.trace import begin as begin_trace
 from deploy.server.trace import log, words
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from deploy.model.examination import Check, WayIn
     from deploy.model.settings import Settings
+    from deploy.report.console import Console
     from deploy.server.target import Server
 
 VARIABLES = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("FABRIC_DEPLOY_")}
@@ -536,10 +536,10 @@ def demo(_c: Context, *, keep: bool = False) -> None:
     try:
         show(sys.stdout, keep=keep)
     except DeployError as refused:
-        Console(sys.stdout).error(refused, "local")
+        _plain(sys.stdout).error(refused, "local")
         raise Exit(code=refused.status) from None
     except KeyboardInterrupt:
-        Console(sys.stdout).line("\n▶ stopped, and everything that the demo started is gone")
+        _plain(sys.stdout).line("\n▶ stopped, and everything that the demo started is gone")
         raise Exit(code=130) from None
 
 
@@ -594,7 +594,7 @@ def check(c: Context, *, strict: bool = False, base: str = "", format: str = "te
         result = look(settings.migrations_dir, base=base, strict=strict)
         findings = result.checked.findings
         if not json and format == "sarif":
-            Console(sys.stdout).document(as_sarif(findings))
+            _plain(sys.stdout).document(as_sarif(findings))
         elif not json and format == "github":
             console.commands(as_github(findings))
             console.line(counted(result.checked))
@@ -724,12 +724,19 @@ def _tell(  # noqa: PLR0913 - what a story may differ in
 
 
 def _console(stream: TextIO) -> Console:
-    """Return who tells what happens; in a workflow GitHub's runner listens too. A trace and a line that moves don't go together."""
+    """Return who tells what happens; in a workflow GitHub's runner listens too."""
     if os.environ.get("GITHUB_ACTIONS") != "true":
-        return Console(stream, {**os.environ, "TERM": "dumb"} if log.isEnabledFor(logging.DEBUG) else os.environ)
+        return _plain(stream)
     from deploy.report.github_console import GitHubConsole  # noqa: PLC0415
 
     return GitHubConsole(stream, os.environ)
+
+
+def _plain(stream: TextIO) -> Console:
+    """Return a console for people. A trace and a line that moves don't go together."""
+    from deploy.report.console import Console  # noqa: PLC0415 - `fab --list` does without it
+
+    return Console(stream, {**os.environ, "TERM": "dumb"} if log.isEnabledFor(logging.DEBUG) else os.environ)
 
 
 def _is_for(c: Connection, host: str) -> bool:
@@ -822,7 +829,7 @@ def _harmless(stream: TextIO) -> TextIO:
 def _print_json(document: object) -> None:
     from deploy.report.document import document_text  # noqa: PLC0415
 
-    Console(sys.stdout).document(document_text(document))
+    _plain(sys.stdout).document(document_text(document))
 
 
 if hasattr(program, "core"):  # fab has read its own flags, and not yet the tasks

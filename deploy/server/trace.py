@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import platform
 import re
 import shlex
 import time
-from importlib import metadata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,6 +33,9 @@ _SECRETS = (
 
 def begin(stream: TextIO) -> None:
     """Write every line of the trace to a stream from now on, with the seconds since now."""
+    import platform  # noqa: PLC0415 - most of the time nobody asks
+    from importlib import metadata  # noqa: PLC0415
+
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_Line(time.monotonic()))
     for name, level in ((log.name, logging.DEBUG), ("paramiko", logging.INFO)):
