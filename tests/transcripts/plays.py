@@ -162,7 +162,7 @@ def open_gate(site: Site, name: str) -> None:
 
 
 def power_off(site: Site) -> None:
-    """End every job and PostgreSQL, as a power cut does; they come back by `site.start`."""
+    """End every job, with all that it started, and PostgreSQL, as a power cut does; that comes back by `site.start`."""
     for job in job_processes(site):
-        run(as_root("kill", "-9", str(job)))
+        run(as_root("kill", "-9", *run(["ps", "-o", "pid=", "-s", str(job)]).decode().split()))
     site.kill()

@@ -24,7 +24,7 @@ EVENED: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(rf"(?<=\.sql: ){TOOK}(?=,|$)"), "31 ms"),
     (re.compile(rf"\bfor (?:at most )?{TOOK}(?=,|$)"), "for 31 ms"),
     (re.compile(r"\b\d+\.\d s\b"), "1.4 s"),
-    (re.compile(r"\b\d+ s old\b"), "9 min old"),
+    (re.compile(r"\b\d+ (?:s|min) (old|ago)\b"), r"9 min \1"),
     (re.compile(r"\bback for \d+ s\b"), "back for 60 s"),
     (re.compile(r"\b\d+ ms\b"), "31 ms"),
     (re.compile(r"\bpid \d+\b"), "pid 4711"),

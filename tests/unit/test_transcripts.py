@@ -21,7 +21,7 @@ class TestWhatDiffersFromRunToRun:
             ("✅ prod: 3 migrations applied in 0.9 s", "✅ prod: 3 migrations applied in 12.0 s"),
             ("▶ job 20261122_145949_6f23c3ec", "▶ job 20270101_000000_00000000"),
             ("no connections for 33 ms", "no connections for 7 ms"),
-            ("backup x, 0 s old, 7 kB", "backup x, 12 s old, 14 kB"),
+            ("backup x, 0 s old, restored 3 s ago, 7 kB", "backup x, 12 min old, restored 1 min ago, 14 kB"),
             ("by anna since 2026-11-22 14:59:49Z", "by anna since 2027-01-01T00:00:00Z"),
             ("shop_1_replaced, 7.8 MB", "shop_1_replaced, 8 MB"),
             ("waits for pid 12", "waits for pid 4711"),
