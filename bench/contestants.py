@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -181,9 +182,17 @@ class NodePgMigrate(Peer):
     def command(self, site: Site, port: int) -> tuple[list[str | Path], dict[str, str]]:
         return [self.program() or "", "up", "-m", self.folder(site)], {"DATABASE_URL": _url(site, port, "postgres")}
 
+    def version(self) -> str:
+        package = PEERS / "node_modules" / self.name / "package.json"
+        return str(json.loads(package.read_text(encoding="utf-8"))["version"])
+
 
 class Yoyo(Peer):
     name = "yoyo"
+
+    def version(self) -> str:
+        ask = "from importlib.metadata import version; print(version('yoyo-migrations'))"
+        return run([PEERS / "bin" / "python", "-c", ask]).decode().strip()
 
     def program(self) -> Path | None:
         return _there(PEERS / "bin" / "yoyo")

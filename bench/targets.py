@@ -51,9 +51,9 @@ def targets(record: Record) -> Iterator[Target]:
 
 def _of_deploys(record: Record, rtt_ms: int) -> Iterator[Target]:
     files = files_of(record)
-    new = deploys.case_of(deploys.NEW, files[-1], rtt_ms)
+    new = deploys.case_of(deploys.NEW, 1000, rtt_ms)
     yield from _ratio(
-        f"{files[-1]} new files at {rtt_ms} ms, against the limit",
+        f"1000 new files at {rtt_ms} ms, against the limit",
         MOST_OVER_LIMIT,
         record.ratio("deploy", new, TOOL, LIMIT),
     )
@@ -73,7 +73,9 @@ def _of_deploys(record: Record, rtt_ms: int) -> Iterator[Target]:
 
 
 def _of_backups(record: Record) -> Iterator[Target]:
-    for case in record.cases("backup")[-1:]:
+    for case in record.cases("backup"):
+        if case != backups.AIMED_AT:
+            continue
         yield from _ratio(
             f"backup and its verification, {case}, against `{backups.GUIDE}`",
             MOST_VERIFIED_BACKUP,
