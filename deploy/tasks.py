@@ -829,7 +829,15 @@ def _harmless(stream: TextIO) -> TextIO:
 def _print_json(document: object) -> None:
     from deploy.report.document import document_text  # noqa: PLC0415
 
-    _plain(sys.stdout).document(document_text(document))
+    try:
+        _plain(sys.stdout).document(document_text(document))
+    except OSError as error:
+        lost = UsageError(
+            f"the document can't be written to stdout: {error.strerror}",
+            hint="Look at where stdout goes; the command `history` shows what was done.",
+        )
+        _plain(sys.stderr).error(lost, "local")
+        raise Exit(code=lost.status) from None
 
 
 if hasattr(program, "core"):  # fab has read its own flags, and not yet the tasks

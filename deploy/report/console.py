@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -86,8 +87,9 @@ class Console:
     On a terminal there are colours, lines broken between words, and one that moves below them while something goes on.
     """
 
-    def __init__(self, stream: TextIO, variables: Mapping[str, str] = os.environ) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO | None, variables: Mapping[str, str] = os.environ) -> None:
+        # Python has None for a stream that was closed before it began (`>&-`)
+        self._stream = stream = stream or io.StringIO()
         self._is_terminal = stream.isatty() and variables.get("TERM", "dumb") not in {"", "dumb", "unknown"}
         self._coloured = not variables.get("NO_COLOR")
         self._unicode = speaks_unicode(stream, variables)
@@ -120,13 +122,20 @@ class Console:
         self._write(last, end=end, style=style, took=took)
 
     def document(self, text: str) -> None:
-        """Print JSON as it is, for programs; but what a terminal would obey is escaped."""
+        """Print JSON as it is, for programs; but what a terminal would obey is escaped.
+
+        Raises:
+            OSError: it can't be written; a reader that left is none of our business.
+        """
         try:
             print(_escaped(text, str.isprintable), file=self._stream, flush=True)
         except UnicodeEncodeError:
             print(_escaped(text, str.isascii), file=self._stream, flush=True)
+        except BrokenPipeError:
+            self._go_silent()
         except OSError:
             self._go_silent()
+            raise
 
     def _write(self, text: str, *, end: str = "\n", style: str = "", took: str = "") -> None:
         try:
@@ -236,7 +245,7 @@ class Console:
     @property
     def can_ask(self) -> bool:
         """Is there somebody to answer?"""
-        return sys.stdin.isatty()
+        return sys.stdin is not None and sys.stdin.isatty()
 
     def ask(self, question: str) -> bool:
         """Ask for the word yes."""

@@ -25,6 +25,10 @@ TIMES_A_SECOND = 5
 ROOM_FOR_CTRL_C = 5
 """Columns that the moving line leaves free: the terminal writes ^C where the cursor is."""
 
+NARROWEST = 8
+USUAL = 80
+"""Columns; what says that it has fewer than NARROWEST doesn't know."""
+
 STYLES = {"✅": "green", "❌": "bold red", "⚠️": "yellow", "❓": "bold", "▶": "bold"}
 """Of a line by the mark that it begins with; after ✅ only the mark has it."""
 
@@ -55,6 +59,8 @@ class Terminal:
             markup=False,
             emoji=False,
         )
+        if self._screen.width < NARROWEST:  # COLUMNS=0, on which nothing could be read
+            self._screen.width = USUAL
         self._encoding = stream.encoding or "utf-8"
         self._unicode = unicode
         self._live: Live | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import subprocess
 import sys
@@ -195,6 +196,39 @@ class TestATerminal:
                 console.event(event)
         assert stream.written().splitlines()[-1] == "  ✅ 001_step.sql applied successfully"
         assert "\033" not in stream.written()
+
+    @pytest.mark.parametrize("columns", [0, 1, 7])
+    def test_that_knows_no_width_is_taken_for_a_usual_one(self, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+        console, stream = a_console(monkeypatch, columns)
+        console.line("x" * 30 + " " + "y" * 60)
+        assert seen(stream).lines == ["x" * 30, "y" * 60]
+
+
+class TestAStreamThatIsGone:
+    def test_from_the_beginning_takes_everything(self) -> None:
+        console = Console(None, UTF8)
+        console.line("✅ done")
+        console.document("{}")
+
+    def test_has_nobody_to_ask(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("sys.stdin", None)
+        assert not Console(None).can_ask
+
+    def test_loses_words_but_no_document(self) -> None:
+        """On a full disk: what goes on goes on, but a program that waits for a document must learn that there is none."""
+        with Path("/dev/full").open("w", encoding="utf-8") as full:
+            with pytest.raises(OSError, match="No space"):
+                Console(full).document("{}")
+            Console(full).line("✅ done")
+
+    def test_goes_silent_for_a_reader_that_left(self) -> None:
+        reader, writer = os.pipe()
+        os.close(reader)
+        with open(writer, "w", encoding="utf-8") as pipe:  # noqa: PTH123 - a descriptor
+            console = Console(pipe)
+            console.document("{}")
+            console.line("✅ done")
+            console.line("✅ done")
 
 
 class TestAPoorTerminal:
