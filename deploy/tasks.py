@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -422,7 +423,7 @@ def doctor(c: Context, *, json: bool = False) -> None:
     from deploy.model.settings import environment_of, settings_from  # noqa: PLC0415
     from deploy.plan.doctor import check_toolbox, sum_up  # noqa: PLC0415
     from deploy.report.document import doctor_document  # noqa: PLC0415
-    from deploy.server.here import toolbox, way_in  # noqa: PLC0415
+    from deploy.server.here import ask_ssh, toolbox, way_in  # noqa: PLC0415
     from deploy.server.target import hosts_of, open_server  # noqa: PLC0415
 
     def story(servers: list[Server], console: Console) -> tuple[list[Any], DeployError | None]:
@@ -436,8 +437,12 @@ def doctor(c: Context, *, json: bool = False) -> None:
             def way(settings: Settings) -> WayIn | None:
                 return way_in(c, host, known_hosts=settings.known_hosts, ssh_config_file=config) if host else None
 
+            def ask(settings: Settings) -> str | None:
+                return ask_ssh(c, host, known_hosts=settings.known_hosts, ssh_config_file=config) if host else None
+
             settings_of = partial(settings_from, section, VARIABLES, environment_of(host, section))
-            return examine(host or "local", settings_of, way, connect)
+            with console.busy(f"looking at {host or 'this machine'}"):
+                return examine(host or "local", settings_of, way, connect, ask_ssh=ask)
 
         tools = check_toolbox(toolbox())
         console.doctor("here", tools)
@@ -699,7 +704,8 @@ def _tell(  # noqa: PLR0913 - what a story may differ in
         section = _section(c)
         for host in hosts if opens else ():
             servers.current = host or "local"
-            servers.append(open_server(c, host, section, variables=VARIABLES, ssh_config_file=_ssh_config_file()))
+            with console.busy(f"connecting to {host}") if host else nullcontext():
+                servers.append(open_server(c, host, section, variables=VARIABLES, ssh_config_file=_ssh_config_file()))
         documents, error = story(servers, console)
         several = len(hosts) > 1
     except DeployError as refused:

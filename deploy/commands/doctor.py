@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -26,12 +28,13 @@ if TYPE_CHECKING:
 THIS_CLOCK = partial(datetime.now, UTC)
 
 
-def examine(
+def examine(  # noqa: PLR0913 - each thing that it looks at comes by a function
     name: str,
     settings_of: Callable[[], Settings],
     way_in: Callable[[Settings], WayIn | None],
     connect: Callable[[], Server],
     *,
+    ask_ssh: Callable[[Settings], str | None] = lambda _: None,
     now: Callable[[], datetime] = THIS_CLOCK,
 ) -> tuple[list[Check], DeployError | None]:
     """Look at one server and at the way to it; what fails is a line of the table.
@@ -41,6 +44,7 @@ def examine(
         settings_of: reads the settings of its environment.
         way_in: says how it is reached; None on this machine.
         connect: opens it.
+        ask_ssh: lets ssh log in the same way, at the same time: a server that is out of reach is waited for once.
         now: this machine's clock.
 
     Returns:
@@ -56,10 +60,13 @@ def examine(
         checks += check_way_in(way)
         if way.error:
             return checks, way.error
-    began = time.monotonic()
+    with ThreadPoolExecutor(1) as pool:
+        ssh_says = pool.submit(ask_ssh, settings)
+        lost, server, took_s = _connect(connect)
+    way = replace(way, ssh_says=ssh_says.result()) if way else None
+    if server is None:
+        return [*checks, *check_connection(name, way, None, lost)], lost
     try:
-        server = connect()
-        took_s = time.monotonic() - began
         seen, handshake = _observe(server, took_s, now)
     except DeployError as error:
         return [*checks, *check_connection(name, way, None, error)], error
@@ -72,6 +79,15 @@ def examine(
         closer = Examination()
     checks += check_server(seen, closer, settings, server.remote_dir, scripts=SCRIPTS)
     return [*checks, _schedule(server, closer)], None
+
+
+def _connect(connect: Callable[[], Server]) -> tuple[DeployError | None, Server | None, float]:
+    """Return why it failed, or the server; and how long it took, in seconds."""
+    began = time.monotonic()
+    try:
+        return None, connect(), time.monotonic() - began
+    except DeployError as error:
+        return error, None, time.monotonic() - began
 
 
 def _settings(settings: Settings) -> Check:

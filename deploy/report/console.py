@@ -176,6 +176,15 @@ class Console:
                 self._go_silent()
 
     @contextmanager
+    def busy(self, what: str) -> Iterator[None]:
+        """Let a line move while something takes its time that says nothing itself."""
+        self._show(Work(what, time.monotonic()))
+        try:
+            yield
+        finally:
+            self._show(None)
+
+    @contextmanager
     def following(self) -> Iterator[None]:
         """Let a line move while a job's events come in, and take it away at their end, whatever that is."""
         try:

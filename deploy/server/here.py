@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 
     import fabric
 
-    from deploy.server.fabric_config import Defaults
     from deploy.server.login import Credentials
-    from deploy.server.ssh_config import Address, Destination
 
 SSH_TIMEOUT_S = 20
 
@@ -74,7 +72,6 @@ def way_in(c: fabric.Connection, host: str, *, known_hosts: str | None, ssh_conf
         agent_keys=_count_agent_keys(server.agent),
         known=tuple(f"{line.key.fingerprint} ({line.key.type}, {line.place})" for line in lines if not line.revoked),
         looked_in=tuple(map(str, known.files)),
-        ssh_says=_ask_ssh(address, server, defaults, ssh_config_file, credentials),
         password=credentials.password is not None,
     )
 
@@ -98,10 +95,15 @@ def _count_agent_keys(socket: str | None) -> int | None:
         return len(keys)
 
 
-def _ask_ssh(
-    address: Address, server: Destination, defaults: Defaults, ssh_config_file: str | None, credentials: Credentials
-) -> str | None:
-    """Let ssh log in, and return its last word; empty where it does, None where it can't be asked without a person."""
+def ask_ssh(c: fabric.Connection, host: str, *, known_hosts: str | None, ssh_config_file: str | None) -> str | None:
+    """Let ssh log in the same way, and return its last word; empty where it does, None where it can't be asked without a person.
+
+    Raises:
+        DeployError: the way there can't be found out.
+    """
+    address, defaults = read_address(host), defaults_from(c.config, getpass.getuser())
+    server = known_hosts_for(way_to(address, defaults, ssh_config_file), known_hosts)[-1]
+    credentials = credentials_of(c)
     if not shutil.which("ssh") or credentials.password is not None or credentials.passphrase is not None:
         return None
     with ssh_config_with(defaults, ssh_config_file) as config:
@@ -116,7 +118,9 @@ def _ask_ssh(
             done = subprocess.run(
                 [*argv, "--", address.host, "true"], capture_output=True, check=False, timeout=SSH_TIMEOUT_S
             )
-        except (OSError, subprocess.TimeoutExpired) as error:
+        except subprocess.TimeoutExpired:
+            return f"it doesn't answer within {SSH_TIMEOUT_S} s"
+        except OSError as error:
             return printable(str(error))
     said = [line for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]
     if done.returncode == 0:

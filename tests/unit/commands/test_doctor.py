@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,7 @@ from deploy.model.errors import (
     DeployError,
     HostKeyChanged,
     ServerTalksNonsense,
+    ServerUnreachable,
     SettingsInvalid,
     SshConfigInvalid,
 )
@@ -60,7 +62,9 @@ def look(
             raise settings
         return settings
 
-    return examine(host, settings_of, lambda _: way, connect, now=lambda: NOW)
+    return examine(
+        host, settings_of, lambda _: way, connect, ask_ssh=lambda _: way.ssh_says if way else None, now=lambda: NOW
+    )
 
 
 def never() -> Server:
@@ -105,6 +109,23 @@ class TestTheDoctor:
         checks, lost = look(project, never, way=WayIn((), (), None, (), (), error=error))
         assert lost is error
         assert [c.name for c in checks] == ["settings", "migrations", "way"]
+
+    def test_asks_ssh_while_it_connects_itself(self, project: Settings) -> None:
+        """A server that is out of reach is waited for once."""
+        asked, knocked = threading.Event(), threading.Event()
+
+        def ask(_: Settings) -> str:
+            asked.set()
+            assert knocked.wait(5)
+            return "Connection timed out"
+
+        def connect() -> Server:
+            knocked.set()
+            assert asked.wait(5)
+            raise ServerUnreachable("db doesn't answer within 15 s", hint="Check the network.")
+
+        checks, _ = examine("prod", lambda: project, lambda _: WAY, connect, ask_ssh=ask)
+        assert [c.found for c in checks][-2:] == ["db doesn't answer within 15 s", "it says: Connection timed out"]
 
     def test_that_hears_nonsense_says_so_after_all_that_is_here(self, project: Settings) -> None:
         error = ServerTalksNonsense("prod didn't answer as a POSIX shell does", hint="Look at its profile.")

@@ -165,6 +165,12 @@ class TestATerminal:
             moving(stream, "fetching", "  1.0 MB of 2.0 MB")
         assert seen(stream).lines == []
 
+    def test_shows_what_it_waits_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        console, stream = a_console(monkeypatch)
+        with console.busy("connecting to prod"):
+            moving(stream, "connecting to prod")
+        assert seen(stream).lines == []
+
     def test_takes_the_moving_line_away_before_it_asks(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
         console, stream = a_console(monkeypatch)
