@@ -173,7 +173,7 @@ class TestATrace:
             r"deployer@127.0.0.1:\d+: logged in by \S+client_key",
             r"prod: runs sh -c <\d+ characters of sh>",
             r"prod: status 0 after \d+\.\d+ s, \d+ bytes on stdout",
-            r"prod: MigrationApplied\(name='002_loud.sql'\)",
+            r"prod: MigrationApplied\(name='002_loud.sql', run=0\)",
             r"prod: \d+ characters were printed",
         ):
             assert re.search(rf"^debug +\d+\.\d+ s  {line}", done.stderr, re.MULTILINE), line
