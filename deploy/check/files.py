@@ -234,13 +234,13 @@ class _Text:
         ):
             self.rules.not_analysed += 1
         elif not self.file.is_cut_off(statement):
-            offset, message = _as_psql_has_it(self.file.text, statement, tree)
+            offset, message = _as_psql_has_it(self.file, statement, tree)
             hint = f": nothing in the file sets {unset[0][1]}" if unset else ""
             self.add("syntax-error", offset, f"{message}{hint}", "warning" if in_branch else "")
         elif self.file.is_certainly_open() and "unterminated" not in tree.message:
             # the server stops before the end of the file
             self.cut_off = True
-            offset, message = _as_psql_has_it(self.file.text, statement, tree)
+            offset, message = _as_psql_has_it(self.file, statement, tree)
             kind = self.file.script.unterminated.kind if self.file.script.unterminated else ""
             self.add(
                 "syntax-error", offset, f"{message}, in a {kind} that never ends" if kind == "parenthesis" else message
@@ -370,7 +370,7 @@ class _Text:
 _NOT_NULL_CONSTRAINT = re.compile(r"(?:[(,]|\badd|\bconstraint\s+\w+)\s*\b(not)\s+\Z", re.IGNORECASE)
 
 
-def _as_psql_has_it(text: str, statement: Statement, problem: SyntaxProblem) -> tuple[int, str]:
+def _as_psql_has_it(file: File, statement: Statement, problem: SyntaxProblem) -> tuple[int, str]:
     """Return where the server sees a syntax error, and its words: psql sends what stands behind the last word, too."""
     if problem.offset < len(statement.sql):
         before = _NOT_NULL_CONSTRAINT.search(statement.sql, 0, problem.offset)
@@ -378,6 +378,8 @@ def _as_psql_has_it(text: str, statement: Statement, problem: SyntaxProblem) -> 
             return statement.start + before.start(1), f'syntax error at or near "{before[1]}"'
         return statement.start + problem.offset, problem.message
     if statement.terminator in {";", "\\;"}:
-        return text.find(";", statement.stop), 'syntax error at or near ";"'
-    end = text.find(statement.terminator, statement.stop) if statement.terminator else len(text)
-    return len(text[:end].rstrip("\n")), problem.message
+        return file.text.find(";", statement.stop), 'syntax error at or near ";"'
+    commands = file.script.commands
+    following = bisect_left(commands, statement.stop, key=lambda command: command.start)
+    end = commands[following].start if following < len(commands) else len(file.text)
+    return len(file.text[:end].rstrip("\n")), problem.message

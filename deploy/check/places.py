@@ -168,6 +168,9 @@ class _Search:
         """What is well-formed and yet wrong: the name that the complaint has, or the statement."""
         if _AT_END.search(self.complaint):
             return len(self.body)
+        if self.complaint.startswith("RETURN "):
+            returns = max(i for i, (word, _) in enumerate(self.read) if word.lower() == "return")
+            return self.read[min(returns + 1, len(self.read) - 1)][1]
         named = _NAMED.search(self.complaint)
         return max(self.begin, self.last_of(named[1])) if named else self.begin
 

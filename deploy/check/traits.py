@@ -71,6 +71,11 @@ _SHAPE = re.compile(
     r"|alter\s+(?:database|subscription|system|type)\b|alter\s+table\b.*\bconcurrently\b",
     re.IGNORECASE | re.DOTALL,
 )
+# Most statements are told by their first two words, without looking for comments between them.
+_BEGINS_OTHERWISE = re.compile(
+    r"(?:alter\s+table|create\s+(?:extension|function|or|policy|schema|sequence|table|trigger|view)|drop\s+(?:function|policy|table|trigger|view))\b",
+    re.IGNORECASE,
+)
 _DO_OF_INTEREST = re.compile(r"do\b.*\b(?:commit|rollback|call)\b", re.IGNORECASE | re.DOTALL)
 
 # PL/pgSQL statements, at the beginning of the body, after another one, or after a word or label that opens a list of statements.
@@ -101,7 +106,7 @@ def columns_of(statement: Statement) -> tuple[str, ...]:
 
 
 def _is_of_interest(sql: str) -> bool:
-    if not _FIRST_WORD.match(sql):
+    if not _FIRST_WORD.match(sql) or (_BEGINS_OTHERWISE.match(sql) and "concurrently" not in sql.lower()):
         return False
     return _DO_OF_INTEREST.match(sql) is not None or _SHAPE.match(skeleton(sql)) is not None
 
