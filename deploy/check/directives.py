@@ -94,7 +94,8 @@ def read_directives(text: str, script: Script) -> Directives:
         first = min(starts, default=len(text))
         own_lines = {found.start(1): found for found in _DIRECTIVE.finditer(text)}
         for found in own_lines.values():
-            _read(read, text, first, found)
+            if _is_comment(text, found.start(1), script):
+                _read(read, text, first, found)
         for found in _ELSEWHERE.finditer(text):
             if found.start(1) not in own_lines and _is_comment(text, found.start(1), script):
                 _read_elsewhere(read, found)
@@ -107,7 +108,8 @@ def _is_comment(text: str, offset: int, script: Script) -> bool:
     for statement in script.statements[max(0, following - 1) : following]:
         if offset < statement.stop:
             return not _is_in_token(statement.text, offset - statement.start)
-        return "\n" not in text[statement.stop : offset] or statement.sql[:4].lower() != "copy"
+        between = text[statement.stop : offset]
+        return "\n" not in between or statement.sql[:4].lower() != "copy" or "\n\\." in between
     return True
 
 

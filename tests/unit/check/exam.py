@@ -150,13 +150,15 @@ class Result:
 
     Args:
         asked: how many defects there are in each category; `found`: how many of them were found there.
-        misses: what wasn't found, in words; `alarms`: what was found in clean files.
+        misses: what wasn't found, in words; `alarms`: what was found in clean files; `extras`: errors and warnings that were found in the
+            others, and that nobody expects there.
         clean: how many clean files there are; `flagged`: how many of them something was found in.
     """
 
     asked: Counter[str]
     found: Counter[str]
     misses: list[str]
+    extras: list[str]
     clean: int
     flagged: int
     alarms: list[str]
@@ -175,6 +177,7 @@ def examine(checker: Callable[[Question], Sequence[Finding]], *, places: bool = 
     asked: Counter[str] = Counter()
     found: Counter[str] = Counter()
     misses: list[str] = []
+    extras: list[str] = []
     alarms: list[str] = []
     clean = flagged = 0
     for question in questions():
@@ -192,4 +195,8 @@ def examine(checker: Callable[[Question], Sequence[Finding]], *, places: bool = 
             else:
                 findings.remove(met)
                 found[place.category] += 1
-    return Result(asked, found, misses, clean, flagged, alarms)
+        if question.expected:
+            extras += [
+                f"{question.title}: {each.id} in line {each.line}" for each in findings if each.severity != "info"
+            ]
+    return Result(asked, found, misses, extras, clean, flagged, alarms)

@@ -38,5 +38,16 @@ class TestTheExamination:
         """Hints count as well."""
         assert result.flagged <= TOO_MANY * result.clean, "\n".join(result.alarms)
 
+    def test_misses_and_flags_only_what_it_is_known_to(self, result: Result) -> None:
+        """What is found today is found tomorrow, in the same place."""
+        assert [miss.partition(": Place")[0] for miss in result.misses] == ["syntax: a key inside a table of MySQL"]
+        assert [alarm.partition(": runs-")[0] for alarm in result.alarms] == [
+            "clean: VACUUM",
+            "clean: VACUUM of everything",
+        ]
+
+    def test_finds_nothing_else(self, result: Result) -> None:
+        assert [extra for extra in result.extras if not extra.startswith("encoding: ")] == []
+
     def test_is_large_enough_to_say_something(self, result: Result) -> None:
         assert (result.asked.total() > 500, result.clean > 250) == (True, True)

@@ -100,6 +100,10 @@ class TestBytes:
     def test_may_be_something_else_that_the_file_names(self) -> None:
         assert ids(b"\\encoding LATIN1\nselect '\xff';\n") == []
 
+    def test_are_told_once_what_they_are_not(self) -> None:
+        assert ids("select a\ufffdb;".encode()) == [("odd-character", 1, 9)]
+        assert ids(b"select a\xffb;") == [("not-utf8", 1, 9)]
+
     def test_have_no_nul(self) -> None:
         assert ids(b"select 1;\nselect \0 x;\n") == [("nul-byte", 2, 8)]
         assert {name for name, _, _ in ids("select 1;".encode("utf-16"))} == {"not-utf8", "nul-byte"}
@@ -140,6 +144,12 @@ class TestErrors:
 
     def test_are_not_told_of_strings_that_another_setting_reads(self) -> None:
         assert errors_of("x", "set standard_conforming_strings = off; select 'a\\'b', ';';") == []
+
+    def test_are_not_told_of_what_psql_never_sends(self) -> None:
+        found = check_text("x", "select 1;\n\\q\nselec 2;").findings
+        assert [each.id for each in found] == ["quits-early"]
+        (found_before,) = errors_of("x", "create index \\nonsense i;\n")[:1]
+        assert (found_before.message, found_before.column) == ("syntax error at end of input", 14)
 
     def test_are_not_told_where_something_else_may_begin_or_end_transactions(self) -> None:
         assert errors_of("x", "\\i begin.sql\nlock table t;\ncommit;\n") == []

@@ -1235,3 +1235,18 @@ WHEN NOT MATCHED THEN DO NOTHING;
 EXPLAIN DELETE FROM app.users;
 ==== clean: MERGE that inserts only into an empty table
 MERGE INTO app.codes c USING (VALUES (1)) v (id) ON true WHEN NOT MATCHED THEN INSERT (id) VALUES (v.id);
+==== clean: one answer in another form, and a query copied to the client
+SELECT 1 \g (format=csv)
+SELECT 1 \gx
+\copy (SELECT id FROM app.users) TO stdout
+==== clean: directives that are text
+CREATE OR REPLACE VIEW app.v AS SELECT 'x' || '
+ -- deploy: ignored; -- deploy: repeatable' AS a;
+SELECT 'a -- deploy: ignore drop-table x' AS b;
+==== clean: an ignore behind rows that the file has
+CREATE TEMP TABLE codes (id int, name text);
+COPY codes (id, name) FROM stdin;
+-- deploy: ignore nothing	for this is a row
+\.
+-- deploy: ignore drop-table nobody has read it since 2020
+DROP TABLE IF EXISTS app.old_users;

@@ -186,3 +186,6 @@ BEGIN
         RAISE NOTICE '%', r.id;
     END LOOP;
 END $$;
+==== destructive@1:1: a domain in the place of a type
+DROP TYPE IF EXISTS app.email;
+CREATE DOMAIN app.email AS text;

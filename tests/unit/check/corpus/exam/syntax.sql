@@ -252,7 +252,7 @@ DO $$
 BEGIN
     SELECT count(*) INTO total FROM app.users;
 END $$;
-==== syntax@3:5: RETURN of a value in a DO block
+==== syntax@3:12: RETURN of a value in a DO block
 DO $$
 BEGIN
     RETURN 1;
