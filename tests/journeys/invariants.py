@@ -12,7 +12,6 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tests.server.container import SUPERUSER
 from tests.server.machine import CommandFailed, as_root, run
 
 if TYPE_CHECKING:
@@ -134,8 +133,7 @@ def rows_when_restored(site: Site, dump: bytes) -> dict[str, int]:
     scratch = f"scratch_of_{site.database}"
     site.psql(f"CREATE DATABASE {scratch} TEMPLATE template0", "postgres")
     try:
-        argv = ["docker", "exec", "-i", site.container, "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-U", SUPERUSER]
-        run([*argv, "-d", scratch], stdin=dump)
+        site.postgres.restore(scratch, dump)
         return rows_of(site, scratch)
     finally:
         site.psql(f"DROP DATABASE {scratch}", "postgres")

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from tests.server.machine import CommandFailed, run, succeeds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 SUPERUSER = "backtester"
 IMAGE = "deploy-test-postgres"
 
 # Since August 2025 each dump carries a random token, which would make any two differ.
-_RESTRICT = re.compile(rb"^\\(un)?restrict .*\n", re.MULTILINE)
+RESTRICT = re.compile(rb"^\\(un)?restrict .*\n", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,9 @@ class Container:
     name: str
 
     @classmethod
-    def start_new(cls, name: str, *, session: str, version: int, settings: Mapping[str, str]) -> Container:
+    def start_new(
+        cls, name: str, *, session: str, version: int, settings: Mapping[str, str], options: Sequence[str] = ()
+    ) -> Container:
         """Start a container of its own database cluster and wait until it answers.
 
         Args:
@@ -34,16 +36,18 @@ class Container:
             session: by which `sweep.sh` finds it.
             version: 15 or 17.
             settings: of the PostgreSQL server, as in `postgres -c name=value`.
+            options: of `docker run`, such as mounts.
         """
-        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        chosen = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         run(
             [
                 *("docker", "run", "--detach", "--name", name),
                 *("--label", "deploy-test=1", "--label", f"deploy-test-session={session}"),
                 *("--env", f"POSTGRES_USER={SUPERUSER}", "--env", f"POSTGRES_DB={SUPERUSER}"),
                 *("--env", "POSTGRES_PASSWORD=only-for-tests"),
-                f"{IMAGE}:{version}",
                 *options,
+                f"{IMAGE}:{version}",
+                *chosen,
             ]
         )
         container = cls(name)
@@ -63,10 +67,15 @@ class Container:
         argv = ["docker", "exec", "-i", self.name, "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-U", SUPERUSER]
         return run([*argv, "-d", database], stdin=sql.encode()).decode().removesuffix("\n")
 
+    def restore(self, database: str, dump: bytes) -> None:
+        """Run a dump's text, strictly."""
+        argv = ["docker", "exec", "-i", self.name, "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-U", SUPERUSER]
+        run([*argv, "-d", database], stdin=dump)
+
     def dump(self, database: str, *options: str) -> bytes:
         """Return pg_dump's text, comparable: equal databases give equal bytes."""
         argv = ["docker", "exec", self.name, "pg_dump", "-U", SUPERUSER, *options, database]
-        return _RESTRICT.sub(b"", run(argv))
+        return RESTRICT.sub(b"", run(argv))
 
     def log(self) -> str:
         """Return what the server has logged so far."""

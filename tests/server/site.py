@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -116,8 +115,15 @@ class Site:
         It is the leader of a process group of its own, its stdin and stdout are pipes, and its stderr comes on stdout.
         What still runs at the test's end is killed.
         """
+        return self._spawn(self._argv(args, remote=remote), env)
+
+    def spawn_ssh(self, command: str) -> subprocess.Popen[str]:
+        """Start a command of the server's shell in the same way, by OpenSSH's own client: what somebody does by hand."""
+        return self._spawn(["ssh", "-F", str(self.ssh_config), self.host, command])
+
+    def _spawn(self, argv: list[str], env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            self._argv(args, remote=remote),
+            argv,
             cwd=self.project,
             env=self._environment(env),
             stdin=subprocess.PIPE,
@@ -238,8 +244,8 @@ class Site:
     def close(self) -> None:
         """Kill what `spawn` left running, and take the small disk and the private container away."""
         for process in self._spawned:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            # Never a group or a session: once its leader was waited for, the number may be somebody else's.
+            process.kill()
             # The process may have gone with unwritten input, which close() would try to write once more.
             with suppress(BrokenPipeError), process:
                 pass

@@ -8,12 +8,9 @@ import socket
 import subprocess
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from tests.server.machine import CommandFailed, as_root, run
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LOGIN = "deployer"
 
@@ -31,7 +28,7 @@ UsePAM no
 UseDNS no
 PrintMotd no
 MaxStartups 100
-SetEnv DEPLOY_TEST_SESSION={session}
+SetEnv DEPLOY_TEST_SESSION={session}{environment}
 """
 
 _SSH_CONFIG = """\
@@ -57,11 +54,15 @@ class Sshd:
     """An sshd that lets `deployer` in with one key.
 
     Everything in `folder` may be read by anybody but the client's key, for sshd reads its files as the login user.
+
+    Attributes:
+        path: what PATH is for those who log in; left empty, sshd's own.
     """
 
     folder: Path
     session: str
     sftp: bool = False
+    path: str = ""
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
 
@@ -70,17 +71,36 @@ class Sshd:
         for name in ("host_key", "client_key"):
             run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(self.folder / name)])
         (self.folder / "client_key.pub").chmod(0o644)
+        self.port = free_port()
+        environment = f" PATH={self.path}" if self.path else ""
+        text = _SSHD_CONFIG.format(
+            port=self.port, folder=self.folder, login=LOGIN, session=self.session, environment=environment
+        )
+        text += "Subsystem sftp internal-sftp\n" if self.sftp else ""
+        (self.folder / "sshd_config").write_text(text, encoding="utf-8")
+        self._listen()
+
+    def kill(self) -> None:
+        """End the listener and all connections at once; what they started is left alone."""
+        listener = int((self.folder / "sshd.pid").read_text(encoding="ascii"))
+        connections = Path(f"/proc/{listener}/task/{listener}/children").read_text(encoding="ascii").split()
+        # one that has just ended by itself is no failure
+        subprocess.run(as_root("kill", "-9", str(listener), *connections), check=False, capture_output=True)
+        self.reap()
+
+    def start_again(self) -> None:
+        """Listen on the same port, with the same key, after `kill`."""
+        self._listen()
+
+    def _listen(self) -> None:
         # /run is emptied at each boot, and Debian's sshd insists on this folder.
         run(as_root("mkdir", "-p", "/run/sshd"))
-        self.port = free_port()
         config = self.folder / "sshd_config"
-        text = _SSHD_CONFIG.format(port=self.port, folder=self.folder, login=LOGIN, session=self.session)
-        config.write_text(f"{text}Subsystem sftp internal-sftp\n" if self.sftp else text, encoding="utf-8")
         # sshd starts itself again for each connection, so it wants its own absolute path.
         program = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
         if program is None:
             raise CommandFailed("sshd is not installed: run tests/install.sh as root")
-        with (self.folder / "sshd.log").open("wb") as log:
+        with (self.folder / "sshd.log").open("ab") as log:
             self.process = subprocess.Popen(
                 as_root(program, "-D", "-e", "-f", str(config)), stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _PREFIX = "deploy-test-"
 _SWEEP = Path(__file__).with_name("sweep.sh")
 
+_PATH = "/usr/local/bin:/usr/bin:/bin"
+
 # A killed container loses nothing that the kernel has taken, so waiting for the disk would prove nothing.
 _FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "100"}
 
@@ -33,22 +35,25 @@ class ServerMissing(Exception):
 class ServerUnderTest:
     """One session's server. Make it with `running()`, and a corner of it for each test with `fresh()`."""
 
-    def __init__(self, session: str, folder: Path, *, settings: Mapping[str, str], sftp: bool) -> None:
+    def __init__(self, session: str, folder: Path, *, settings: Mapping[str, str], sftp: bool, path: str) -> None:
         self.session = session
         self.folder = folder
-        self.sshd = Sshd(folder, session, sftp)
+        self.sshd = Sshd(folder, session, sftp, path)
         self._settings = {**_FAST, **settings}
         self._shared: dict[int, Container] = {}
         self._numbers = count(1)
 
     @classmethod
     @contextmanager
-    def running(cls, *, settings: Mapping[str, str] | None = None, sftp: bool = False) -> Iterator[ServerUnderTest]:
+    def running(
+        cls, *, settings: Mapping[str, str] | None = None, sftp: bool = False, programs: str = ""
+    ) -> Iterator[ServerUnderTest]:
         """Start sshd, and at the end stop and remove whatever was started or left behind.
 
         Args:
             settings: of PostgreSQL, for all containers; left out, it is quick and safe against all but a power cut.
             sftp: whether sshd has it, which the tool doesn't need; scp does.
+            programs: a folder's name under `folder`; what stands in it comes first in the PATH of those who log in.
 
         Raises:
             ServerMissing: `tests/install.sh` has to be run first.
@@ -60,7 +65,8 @@ class ServerUnderTest:
         folder.mkdir()
         # sshd reads its files as the login user, whatever the umask.
         folder.chmod(0o755)
-        server = cls(session, folder, settings=settings or {}, sftp=sftp)
+        path = f"{folder / programs}:{_PATH}" if programs else ""
+        server = cls(session, folder, settings=settings or {}, sftp=sftp, path=path)
         try:
             server.sshd.start()
             yield server
