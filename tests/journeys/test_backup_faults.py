@@ -28,7 +28,7 @@ esac
 SAYS = {
     "cut": "the dump is damaged",
     "flipped": "the dump is damaged",
-    "empty": "the dump has 0 tables, the database 1",
+    "empty": "the dump lacks the table public.t: is it of another database?",
     "killed": "pg_dump ended with status 137",
     "altered": "the file isn't what pg_dump wrote",
 }

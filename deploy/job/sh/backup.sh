@@ -34,11 +34,10 @@ write_backup() {
     fail backup_failed "pg_dump ended with status ${dumped:-unknown}"
   fi
   inspect_dump || fail backup_unverified "$inspected"
-  if [ "$dump_tables" -lt "$tables" ]; then
-    recount_tables
-    if [ "$dump_tables" -lt "$tables" ]; then
-      fail backup_unverified "the dump has $dump_tables tables, the database $tables"
-    fi
+  if ! has_all_tables "$job/held"; then
+    # a table dropped by the application while the dump began is no fault
+    list_tables >"$job/held_again" || fail database "the tables could not be listed again"
+    has_all_tables "$job/held_again" || fail backup_unverified "the dump lacks the table $lacking_table: is it of another database?"
   fi
   written_backup=$backup_part
 }
@@ -87,10 +86,16 @@ fail_for_space() {
   if [ "${free_kb:-0}" -lt 1024 ]; then fail no_space "$free_kb KB are free in $remote_dir"; fi
 }
 
-recount_tables() {
-  # a table dropped by the application while the dump began is no fault
-  tables=$(query "$database" -v ledger_schema="$ledger_schema" -v lock_key="$lock_key" -v apply_key="$apply_key" \
-    <"$job/sql/hold.sql" 7>&- | awk '$1 == "lock" {print $4}')
+list_tables() {
+  query "$database" -v ledger_schema="$ledger_schema" -v lock_key="$lock_key" -v apply_key="$apply_key" <"$job/sql/hold.sql" 7>&-
+}
+
+# has_all_tables LIST: is every table of this list, which hold.sql printed, in the dump? Sets lacking_table
+has_all_tables() {
+  lacking_table=$(awk -F '\t' '
+    FILENAME == ARGV[1] {if ($1 == "table") there[$2]; next}
+    /^table / && !(substr($0, 7) in there) {print substr($0, 7); exit}' "$job/dump" "$1")
+  [ -z "$lacking_table" ]
 }
 
 # inspect_dump: what was read while it was written has an end, and what stands in the file now is the same to the last byte

@@ -16,7 +16,7 @@ hold_database() {
     waited=$((waited + 1))
     sleep 0.05
   done
-  read -r _ held ledger tables <"$job/held"
+  read -r _ held ledger <"$job/held"
   written=$(awk '$1 == "written" {print $2, $3}' "$job/held")
   if [ "$held" != t ]; then fail database_lock; fi
   if [ "$1" != any ] && [ "$ledger" != "$1" ]; then fail ledger_changed; fi

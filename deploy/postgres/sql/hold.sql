@@ -1,4 +1,5 @@
--- Take the deploy lock for as long as this session lives, and say what the ledger looks like under it.
+-- Take the deploy lock for as long as this session lives, and say what the ledger looks like under it, and which tables there are,
+-- named as pg_dump names them: all of them have to be in its dump.
 -- It only tries: a session that waits in pg_advisory_lock() makes another's CREATE INDEX CONCURRENTLY die of a deadlock.
 -- Variables: lock_key, apply_key, ledger_schema.
 SET search_path = pg_catalog;
@@ -20,7 +21,8 @@ SELECT pg_try_advisory_lock(:lock_key) AS held,
 SELECT coalesce(md5(string_agg(name || ' ' || sha256 || ' ' || (finished_at IS NOT NULL), ',' ORDER BY name COLLATE "C")), 'none')
   AS ledger FROM :"ledger_schema".migrations \gset
 \endif
-SELECT count(*) AS tables FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+\echo lock :held :ledger
+SELECT 'table ' || translate(c.oid::regclass::text, E'\n\t', '  ')
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-  AND NOT EXISTS (SELECT FROM pg_depend x WHERE x.classid = 'pg_class'::regclass AND x.objid = c.oid AND x.deptype = 'e') \gset
-\echo lock :held :ledger :tables
+  AND NOT EXISTS (SELECT FROM pg_depend x WHERE x.classid = 'pg_class'::regclass AND x.objid = c.oid AND x.deptype = 'e');
