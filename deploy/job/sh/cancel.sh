@@ -2,6 +2,7 @@
 # (variables come from what is rendered in front, or go to the next file; `a && b || fail` is meant as it reads)
 # Stop a running job. It looks for the file before each step; what it waits for now is ended in the database, which rolls back.
 # Rendered before it: the settings, job_id, job.
+umask 077
 : >"$job/cancel"
 tries=0
 until flock -n -s "$job/alive" true; do
