@@ -43,7 +43,7 @@ def run_job(server: Server, job: Job, console: Console, *, question: str = "") -
                 console.event(event)
                 if isinstance(event, RehearsalTimed):
                     console.tried(record.tried)
-                if isinstance(event, ConfirmationAwaited):
+                if isinstance(event, ConfirmationAwaited) and question:
                     _answer(server, job.id, yes=_ask(console, question, patience))
     except (OutcomeUnknown, ConnectionLost, DirectoryUnusable) as lost:
         error: DeployError | None = lost

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ from deploy.commands.fetch import make_directory
 from deploy.commands.running import run_job
 from deploy.job.build import Setting
 from deploy.job.compile_salvage import compile_salvage
-from deploy.job.runner import printable
+from deploy.job.runner import UNREADABLE, json_from
 from deploy.model.errors import DatabaseUnreachable, DeployError, ServerTalksNonsense, UsageError
 from deploy.plan.fitness import require_workplace
 from deploy.plan.salvage import choose_replaced, require_format
@@ -87,12 +86,14 @@ def _report(server: Server, path: str) -> list[dict[str, Any]]:
                 "n": int(found["n"]),
                 "table": str(found["table"]),
                 "rows": None if found["rows"] is None else int(found["rows"]),
-                "columns_left_out": tuple(printable(str(c)) for c in found["columns_left_out"]),
-                "reason": printable(str(found["reason"] or found["failed"])),
+                "bytes": int(found.get("bytes") or 0),
+                "sha256": str(found.get("sha256")),
+                "columns_left_out": tuple(str(c) for c in found["columns_left_out"]),
+                "reason": str(found["reason"] or found["failed"]),
             }
-            for found in map(json.loads, text.split("\n")[:-1])
+            for found in map(json_from, text.split("\n")[:-1])
         ]
-    except (ValueError, KeyError, TypeError) as error:
+    except UNREADABLE as error:
         raise ServerTalksNonsense(
             "what the server says about the salvaged rows can't be read", hint="Run the command again."
         ) from error
@@ -100,12 +101,12 @@ def _report(server: Server, path: str) -> list[dict[str, Any]]:
 
 def _bring(server: Server, found: dict[str, Any], there: str, target: Path, console: Console) -> SalvagedTable:
     if found["rows"]:
-        source = RemoteFile(f"{there}/{found['n']}.rows", int(found["bytes"]), str(found["sha256"]))
+        source = RemoteFile(f"{there}/{found['n']}.rows", found["bytes"], found["sha256"])
         with console.progress(source.bytes, "fetching") as progress:
             # the rows may stand in another order than those of an earlier try
             download(server.shell, source, target, progress, resume=False)
     path = target if found["rows"] else None
-    return SalvagedTable(printable(found["table"]), found["rows"], path, found["columns_left_out"], found["reason"])
+    return SalvagedTable(found["table"], found["rows"], path, found["columns_left_out"], found["reason"])
 
 
 def _failure(report: list[dict[str, Any]]) -> DeployError | None:
@@ -113,6 +114,6 @@ def _failure(report: list[dict[str, Any]]) -> DeployError | None:
     if failed is None:
         return None
     return DatabaseUnreachable(
-        f"{printable(failed['table'])} could not be compared: {failed['reason']}",
+        f"{failed['table']} could not be compared: {failed['reason']}",
         hint="The other tables are here. Mend what psql says, and run it with --table for this one.",
     )

@@ -27,6 +27,12 @@ NO_SUCH_JOB = 4
 MOST_STALLS = 5
 """How often following may end without a word, one second later each time, before the outcome counts as unknown."""
 
+MOST_LOSSES = 10
+"""How often a connection may be lost on which nothing at all was heard of the job, before the outcome counts as unknown."""
+
+MOST_LOSSES_IN_ALL = 200
+"""A connection that is lost this often is no use to anybody, whatever was heard in between."""
+
 COME_BACK_FOR_S = 60.0
 """How long a lost connection is tried again before the outcome counts as unknown."""
 
@@ -35,6 +41,21 @@ UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, OS
 
 LONGEST_LINE = 2**20
 """Bytes; a server that sends more without a line end isn't running our script."""
+
+LONGEST_SAID = 4096
+"""Characters that are kept of what a program said in a line."""
+
+LONGEST_LOG = 256 * 2**20
+"""Bytes; a job that has said more is let go on, but not followed."""
+
+MOST_EVENTS = 100_000
+"""Of one job: two a file, and a few more."""
+
+MOST_PARTS = 150_000
+"""Lists, objects, their entries and lines in what a server says at once: a byte of it may become a hundred here."""
+
+LARGEST_NUMBER = 2**63
+"""What PostgreSQL and sh count with."""
 
 
 class Reopenable(Protocol):
@@ -80,18 +101,28 @@ def _follow_argv(directory: str, offset: int) -> Sequence[str]:
 
 def _follow(shell: Shell, argv: Sequence[str], stdin: bytes, log: LogReader, directory: str) -> Iterator[Event]:
     stalls = 0
+    losses = 0
+    losses_in_all = 0
     while True:
         before = log.offset
+        stream = None
         try:
             with shell.stream(argv, stdin=stdin) as stream:
                 for chunk in stream:
                     yield from log.feed(chunk)
         except ConnectionLost as lost:
+            heard = log.offset > before or (stream is not None and stream.stderr)
+            losses = 0 if heard else losses + 1
+            losses_in_all += 1
+            if losses > MOST_LOSSES or losses_in_all > MOST_LOSSES_IN_ALL:
+                raise unknown(f"{lost.message}, {losses_in_all} times", shell) from lost
             yield ConnectionDropped(COME_BACK_FOR_S)
             come_back(shell, lost, started=log.offset > 0)
             yield ConnectionRestored()
             argv, stdin = _follow_argv(directory, log.offset), b""
             continue
+        except ServerTalksNonsense as nonsense:
+            raise unknown(nonsense.message, shell) from nonsense
         if stream.status in (0, NOT_STARTED):
             yield from log.rest()
             return
@@ -108,12 +139,15 @@ def _follow(shell: Shell, argv: Sequence[str], stdin: bytes, log: LogReader, dir
             )
         stalls = 0 if log.offset > before else stalls + 1
         if stalls > MOST_STALLS:
-            raise OutcomeUnknown(
-                f"the job's log can't be read any more (status {stream.status}): the job may go on",
-                hint=f"See where the database stands: fab -H {shell.name} status",
-            )
+            raise unknown(f"the job's log can't be read any more (status {stream.status})", shell)
         time.sleep(stalls)
         argv, stdin = _follow_argv(directory, log.offset), b""
+
+
+def unknown(why: str, shell: Shell) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        f"{why}: how the job ends isn't known", hint=f"See where the database stands: fab -H {shell.name} status"
+    )
 
 
 def come_back(shell: Shell, lost: ConnectionLost, *, started: bool) -> None:
@@ -140,17 +174,22 @@ class LogReader:
 
     def __init__(self, mark: str) -> None:
         self.offset = 0
+        self._events = 0
         self._mark = f"@{mark} ".encode()
         self._rest = b""
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
-        """Take the next piece and give the events that are complete."""
+        """Take the next piece and give the events that are complete.
+
+        Raises:
+            ServerTalksNonsense: there is no end to a line, or to all of it.
+        """
         self.offset += len(chunk)
+        if self.offset > LONGEST_LOG:
+            raise endless(f"the job's log has more than {LONGEST_LOG // 2**20} MiB")
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         if len(self._rest) > LONGEST_LINE:
-            raise ServerTalksNonsense(
-                "the server sends a line without an end", hint="`fab -H … doctor` looks at what answers there."
-            )
+            raise endless("the server sends a line without an end")
         for line in lines:
             yield from self._line(line)
 
@@ -164,18 +203,51 @@ class LogReader:
         """A program's words without a line end may stand before a mark."""
         said, mark, event = line.partition(self._mark)
         if said or not mark:
-            yield ServerSaid(printable(said.decode(errors="replace")))
+            yield said_by(said)
         if mark:
+            self._events += 1
+            if self._events > MOST_EVENTS:
+                raise endless(f"the job's log has more than {MOST_EVENTS} events")
             try:
-                yield event_from(cleaned(json.loads(event)))
+                yield event_from(json_from(event.decode(errors="replace")))
             except UNREADABLE:
-                yield ServerSaid(printable(event.decode(errors="replace")))
+                yield said_by(event)
+
+
+def said_by(line: bytes) -> ServerSaid:
+    return ServerSaid(printable(line[: 4 * LONGEST_SAID].decode(errors="replace")[:LONGEST_SAID]))
+
+
+def endless(what: str) -> ServerTalksNonsense:
+    return ServerTalksNonsense(what, hint="`fab -H … doctor` looks at what answers there.")
+
+
+def json_from(text: str) -> Any:  # noqa: ANN401 - JSON
+    """Read what a server wrote as JSON, cleaned.
+
+    Raises:
+        ValueError, RecursionError: it isn't any, or more or larger than it may be.
+    """
+    if parts(text) > MOST_PARTS:
+        raise ValueError("it has too many parts")
+    return cleaned(json.loads(text))
+
+
+def parts(text: str) -> int:
+    """Count what of a text may become an object of its own."""
+    return sum(text.count(character) for character in "[{,\n")
 
 
 def cleaned(found: Any) -> Any:  # noqa: ANN401 - JSON
-    """Make every text of a JSON value printable."""
+    """Make every text of a JSON value printable, and believe no number that nothing here can count with.
+
+    Raises:
+        ValueError: there is such a number.
+    """
     if isinstance(found, str):
         return printable(found)
+    if isinstance(found, int | float) and not abs(found) < LARGEST_NUMBER:  # NaN is not less than anything
+        raise ValueError("a number beyond all measure")
     if isinstance(found, list):
         return [cleaned(item) for item in found]
     if isinstance(found, dict):

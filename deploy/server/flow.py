@@ -6,6 +6,7 @@ too long it cuts the program off, which wakes whatever waits for it.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from contextlib import contextmanager
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 
 CHUNK = 256 * 2**10
 STDERR_KEPT = 64 * 2**10
+
+MOST_STDERR = 4 * 2**20
+"""Bytes, where a program is listened to until it ends; a job's follower says a dot now and then."""
+
+TALK_S = 240.0
+"""How long a program whose answer is waited for may go on beyond its silence: one byte a second is no answer."""
 
 
 class Process(Protocol):
@@ -65,6 +72,8 @@ class Flow:
         silence_s: float,
         stderr_kept: int = STDERR_KEPT,
         argv: Sequence[str] = (),
+        most_stderr: int = MOST_STDERR,
+        most_s: float = math.inf,
     ) -> None:
         self._argv = argv
         self._began = time.monotonic()
@@ -73,6 +82,10 @@ class Flow:
         self._name = name
         self._silence_s = silence_s
         self._stderr_kept = stderr_kept
+        self._most_stderr = most_stderr
+        self._heard_of_stderr = 0
+        self._most_s = most_s
+        self._over_by = math.inf
         self._stderr = bytearray()
         self._status: int | None = None
         self._ended = threading.Event()
@@ -154,11 +167,17 @@ class Flow:
     def _loss(self) -> DeployError:
         if self._unreadable:
             return self._unreadable
+        if self._heard_of_stderr > self._most_stderr:
+            return too_much(self._name, self._most_stderr)
+        if time.monotonic() >= self._over_by:
+            return no_end(self._name, self._most_s)
         return nothing_heard(self._name, self._silence_s) if self._cut_off else connection_broke(self._name)
 
     def _watch(self) -> None:
+        self._over_by = time.monotonic() + self._most_s
         while not self._ended.wait(min(0.25, self._silence_s / 4)):
-            if self._listening and time.monotonic() - self._heard_at > self._silence_s:
+            now = time.monotonic()
+            if now >= self._over_by or (self._listening and now - self._heard_at > self._silence_s):
                 self._cut_off = True
                 self._process.cut_off()
                 return
@@ -169,6 +188,11 @@ class Flow:
                 self._hear()
                 self._stderr += chunk
                 del self._stderr[: -self._stderr_kept]
+                self._heard_of_stderr += len(chunk)
+                if self._heard_of_stderr > self._most_stderr:
+                    self._cut_off = True
+                    self._process.cut_off()
+                    return
         except OSError:
             return  # the reader of stdout tells the story
 
@@ -201,7 +225,16 @@ def run_to_end(  # noqa: PLR0913 - as Shell.run
 ) -> Completed:
     """Collect everything that a program prints; see Shell.run."""
     stdout = bytearray()
-    with Flow(process, BytesIO(stdin), name=name, silence_s=timeout_s, stderr_kept=limit + 1, argv=argv) as flow:
+    with Flow(
+        process,
+        BytesIO(stdin),
+        name=name,
+        silence_s=timeout_s,
+        stderr_kept=limit + 1,
+        argv=argv,
+        most_stderr=limit,
+        most_s=timeout_s + TALK_S,
+    ) as flow:
         for chunk in flow:
             stdout += chunk
             if len(stdout) > limit:
@@ -239,6 +272,13 @@ def connection_broke(name: str) -> ConnectionLost:
     return ConnectionLost(
         f"the connection to {name} broke",
         hint=f"Check the network; `fab -H {name} follow` shows what goes on there.",
+    )
+
+
+def no_end(name: str, most_s: float) -> ServerTalksNonsense:
+    return ServerTalksNonsense(
+        f"{name} went on answering for {most_s:g} s without an end",
+        hint="Look at what the login shell of that user prints, and run the command again.",
     )
 
 

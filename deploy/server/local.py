@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
 from deploy.server.flow import CHUNK, Flow, Process, open_input, run_to_end
+from deploy.server.shell import LIMIT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -46,7 +47,7 @@ class LocalShell:
         *,
         stdin: bytes = b"",
         timeout_s: float = 60.0,
-        limit: int = 64 * 2**20,
+        limit: int = LIMIT_BYTES,
     ) -> Completed:
         process = spawn(argv, self._environment)
         return run_to_end(process, name=NAME, stdin=stdin, timeout_s=timeout_s, limit=limit, argv=argv)

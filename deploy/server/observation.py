@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from deploy.job.runner import UNREADABLE, cleaned, printable
+from deploy.job.runner import LARGEST_NUMBER, MOST_PARTS, UNREADABLE, json_from, parts, printable
 from deploy.job.scripts import assignments, script, settings_head, sql
 from deploy.model.backup import STAMP, Backup, Manifest
 from deploy.model.errors import ServerTalksNonsense
@@ -21,10 +20,6 @@ if TYPE_CHECKING:
     from deploy.server.shell import Shell
 
 TIMEOUT_S = 60.0
-LIMIT_BYTES = 64 * 2**20
-
-LARGEST_NUMBER = 2**63
-"""PostgreSQL's bigint ends before it."""
 
 
 def observe(shell: Shell, settings: Settings, remote_dir: str, *, audit_lines: int = 0) -> Observation:
@@ -39,9 +34,7 @@ def observe(shell: Shell, settings: Settings, remote_dir: str, *, audit_lines: i
     Raises:
         ServerTalksNonsense: the answer isn't what the script prints.
     """
-    done = shell.run(
-        ["sh", "-c", observation_script(settings, remote_dir, audit_lines)], timeout_s=TIMEOUT_S, limit=LIMIT_BYTES
-    )
+    done = shell.run(["sh", "-c", observation_script(settings, remote_dir, audit_lines)], timeout_s=TIMEOUT_S)
     return parse(shell.name, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
 
 
@@ -70,6 +63,11 @@ def parse(name: str, text: str, complaint: str) -> Observation:
     Raises:
         ServerTalksNonsense: it didn't print that.
     """
+    if parts(text) > MOST_PARTS:
+        raise ServerTalksNonsense(
+            f"{name} answered with more than anybody has backups and migrations",
+            hint="Look at what the login shell of that user prints, and at the files in backups/.",
+        )
     facts = [line.partition(" ")[::2] for line in text.split("\n")]
     if ("end", "") not in facts:
         said = (text + complaint).strip().splitlines()
@@ -91,7 +89,7 @@ def _observation(facts: Sequence[tuple[str, str]]) -> Observation:
     for key, value in facts:
         if key not in first:
             first[key] = printable(value)
-    rows = tuple(_ledger_row(_json(value)) for key, value in facts if key == "ledger")
+    rows = tuple(_ledger_row(json_from(value)) for key, value in facts if key == "ledger")
     exists, writable = first["directory"].split()
     backups, partial = _backups(facts)
     return Observation(
@@ -111,7 +109,7 @@ def _observation(facts: Sequence[tuple[str, str]]) -> Observation:
         holder=_holder(first.get("holder", ""), first.get("step", "")),
         last_job=first.get("last_job"),
         audit=tuple(_audit(value) for key, value in facts if key == "audit"),
-        database=_database(_json(first["database"])) if "database" in first and "database_end" in first else None,
+        database=_database(json_from(first["database"])) if "database" in first and "database_end" in first else None,
         database_error=first.get("database_error", ""),
         container_state=first.get("container"),
         container_error=first.get("container_error", ""),
@@ -127,10 +125,6 @@ def _whole(found: Any) -> int:  # noqa: ANN401 - JSON, or a word
     if abs(number) >= LARGEST_NUMBER:
         raise ValueError(f"{str(number)[:20]}… is no number that a server can mean")
     return number
-
-
-def _json(text: str) -> Any:  # noqa: ANN401 - JSON
-    return cleaned(json.loads(text))
 
 
 def _ledger_row(row: Mapping[str, Any]) -> LedgerRow:
@@ -197,7 +191,7 @@ def _backups(facts: Sequence[tuple[str, str]]) -> tuple[tuple[Backup, ...], tupl
 def manifest_from(text: str) -> Manifest | None:
     """A manifest that can't be read proves nothing, so it counts as none."""
     try:
-        found = _json(text)
+        found = json_from(text)
         return Manifest(
             sha256=str(found["sha256"]),
             taken_at=_moment(found["taken_at"]),
@@ -222,7 +216,7 @@ def _moment(text: str) -> str:
 
 def _holder(text: str, step: str) -> Holder | None:
     try:
-        found = _json(text)
+        found = json_from(text)
         job, command, by, source, since = (str(found[key]) for key in ("job", "command", "by", "from", "since"))
         return Holder(job, command, by, source, since, step)
     except UNREADABLE:
@@ -232,7 +226,7 @@ def _holder(text: str, step: str) -> Holder | None:
 def _audit(text: str) -> Mapping[str, Any]:
     """A line that isn't JSON (a disk was full in the middle of it) is shown as such, not hidden."""
     try:
-        line = _json(text)
+        line = json_from(text)
     except UNREADABLE:
         return {"unreadable": printable(text)}
     return line if isinstance(line, dict) else {"unreadable": printable(text)}

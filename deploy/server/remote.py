@@ -23,6 +23,7 @@ from deploy.server.fabric_config import defaults_from
 from deploy.server.flow import CHUNK, Flow, connection_broke, open_input, run_to_end
 from deploy.server.known_hosts import Host, HostKey, KnownHosts, read_known_hosts
 from deploy.server.login import Credentials, Login, require_files
+from deploy.server.shell import LIMIT_BYTES
 from deploy.server.ssh_config import Address, Destination, hops_to, read_address, resolve
 from deploy.server.trace import log
 
@@ -126,7 +127,7 @@ class RemoteShell:
         *,
         stdin: bytes = b"",
         timeout_s: float = 60.0,
-        limit: int = 64 * 2**20,
+        limit: int = LIMIT_BYTES,
     ) -> Completed:
         return run_to_end(
             self._process(argv), name=self._name, stdin=stdin, timeout_s=timeout_s, limit=limit, argv=argv

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+LIMIT_BYTES = 8 * 2**20
+"""What a program may say where nothing else is asked for: a server that never stops must not fill this machine."""
+
+
 @dataclass(frozen=True, slots=True)
 class Completed:
     """A program that has run to its end.
@@ -62,19 +66,20 @@ class Shell(Protocol):
         *,
         stdin: bytes = b"",
         timeout_s: float = 60.0,
-        limit: int = 64 * 2**20,
+        limit: int = LIMIT_BYTES,
     ) -> Completed:
         """Run a program to its end.
 
         Args:
             argv: the program and its arguments.
             stdin: sent completely, then closed.
-            timeout_s: how long it may be silent, in seconds: neither sends anything nor takes its input.
+            timeout_s: how long it may be silent, in seconds: neither sends anything nor takes its input. Where it keeps talking
+                it gets four minutes more, and is then given up as well.
             limit: bytes that stdout and stderr may have together.
 
         Raises:
             ConnectionLost: the connection broke, or nothing was heard in time; the program may go on.
-            ServerTalksNonsense: there was more than `limit`.
+            ServerTalksNonsense: there was more than `limit`, or no end to it.
         """
 
     def stream(self, argv: Sequence[str], *, stdin: bytes | Path = b"", silence_s: float = 25.0) -> Stream:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import time
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from typing import TYPE_CHECKING
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 SLOWEST_DISK = 20 * 2**20
 """Bytes a second that a server's disk reads at least; sha256sum says nothing before it has read all of a file."""
+
+STANDSTILL_S = 120.0
+"""How long a server may take a file without getting on with it; what it needs to read the whole of it comes on top."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +142,17 @@ def upload(  # noqa: PLR0913 - a file, and who brings it where
     """
     argv = ["sh", "-c", script("receive.sh"), "receive", remote_dir, name, digest, holder]
     said = b""
+    there = 0
+    deadline = _deadline(source)
     try:
         with shell.stream(argv, stdin=source) as stream:
             for chunk in stream:
                 said = (said + chunk)[-100:]
                 sizes = [int(word) for word in said.split(b"\n")[:-1] if word.isdigit()]
-                if sizes and sizes[-1]:
-                    progress(sizes[-1])
+                if sizes and sizes[-1] > there:
+                    there, deadline = sizes[-1], _deadline(source)
+                    progress(there)
+                _require_progress(deadline)
     except ConnectionLost as lost:
         raise ConnectionLost(
             f"{lost.message} before {name} was there; nothing was changed", hint="Run the command again."
@@ -153,6 +161,16 @@ def upload(  # noqa: PLR0913 - a file, and who brings it where
     if word in {"stored", "present"}:
         return word
     raise _refusal(word, name, stream.stderr)
+
+
+def _deadline(source: Path) -> float:
+    """Say until when a server has to have got on with a file."""
+    return time.monotonic() + STANDSTILL_S + source.stat().st_size / SLOWEST_DISK
+
+
+def _require_progress(deadline: float) -> None:
+    if time.monotonic() > deadline:
+        raise ConnectionLost("the server doesn't get on with the file", hint="Look at its disk.")
 
 
 def _refusal(word: str, name: str, stderr: bytes) -> DeployError:

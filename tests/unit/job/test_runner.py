@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.job.runner import LONGEST_LINE, LogReader, cleaned, follow, pack, printable, start
+from deploy.job import runner
+from deploy.job.runner import LONGEST_LINE, LONGEST_SAID, MOST_PARTS, LogReader, cleaned, follow, pack, printable, start
 from deploy.model.errors import ConnectionLost, OutcomeUnknown, ServerTalksNonsense, ServerUnreachable
 from deploy.model.event import (
     ConnectionDropped,
@@ -108,7 +109,7 @@ class TestALog:
         ],
     )
     def test_shows_an_event_that_is_none_as_what_was_said(self, event: str) -> None:
-        assert read(f"@{MARK} {event}\n".encode()) == [ServerSaid(event)]
+        assert read(f"@{MARK} {event}\n".encode()) == [ServerSaid(event[:LONGEST_SAID])]
 
     def test_believes_no_other_mark(self) -> None:
         assert read(b'@fedcba9876543210 {"event":"ended","outcome":"done","reason":""}\n') == [
@@ -120,6 +121,32 @@ class TestALog:
         assert list(log.feed(b"a" * LONGEST_LINE)) == []
         with pytest.raises(ServerTalksNonsense, match="a line without an end"):
             list(log.feed(b"a"))
+
+    def test_is_left_when_it_never_ends(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What it says is counted in bytes, and its events by themselves, since each of them is kept."""
+        monkeypatch.setattr(runner, "LONGEST_LOG", 100)
+        log = LogReader(MARK)
+        list(log.feed(b"a\n" * 50))
+        with pytest.raises(ServerTalksNonsense, match="the job's log has more than"):
+            list(log.feed(b"\n"))
+        monkeypatch.setattr(runner, "LONGEST_LOG", 2**20)
+        monkeypatch.setattr(runner, "MOST_EVENTS", 3)
+        with pytest.raises(ServerTalksNonsense, match="more than 3 events"):
+            read(BEGUN * 4)
+
+    def test_is_kept_in_lines_of_some_length(self) -> None:
+        """Two hundred of them are kept, and a line may have a megabyte."""
+        (said,) = read("✅".encode() * 10_000 + b"\n")
+        assert said == ServerSaid("✅" * LONGEST_SAID)
+
+    @pytest.mark.parametrize("number", ["1e308", "-1e19", "9223372036854775808", "NaN", "-Infinity", "9" * 400])
+    def test_has_no_number_that_nobody_can_count_with(self, number: str) -> None:
+        event = f'{{"event":"pruned","count":{number}}}'
+        assert read(f"@{MARK} {event}\n".encode()) == [ServerSaid(event)]
+
+    def test_has_no_event_of_more_parts_than_anything_has(self) -> None:
+        event = '{"event":"changes","rows":[' + "[]," * MOST_PARTS + '[]],"pending_again":[]}'
+        assert read(f"@{MARK} {event}\n".encode()) == [ServerSaid(event[:LONGEST_SAID])]
 
 
 class TestWhatIsPrintable:
@@ -273,6 +300,28 @@ class TestAJob:
         with pytest.raises(OutcomeUnknown, match="log can't be read any more"):
             list(started(shell))
         assert naps == [0, 1, 2, 3, 4, 5]
+
+    def test_is_of_unknown_outcome_where_it_talks_nonsense(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It was started, so it is neither refused nor failed."""
+        monkeypatch.setattr(runner, "MOST_EVENTS", 1)
+        with pytest.raises(OutcomeUnknown, match="how the job ends isn't known") as unknown:
+            list(started(ScriptedShell([Talk([BEGUN, BEGUN])])))
+        assert unknown.value.hint == "See where the database stands: fab -H prod status"
+
+    def test_is_of_unknown_outcome_where_every_connection_stays_silent(self, naps: list[float]) -> None:
+        shell = ScriptedShell([Talk([BEGUN], LOST), *[Talk([], LOST)] * 99], [None] * 99)
+        with pytest.raises(OutcomeUnknown, match=", 12 times"):
+            list(started(shell))
+
+    def test_is_followed_on_as_long_as_anything_is_heard_of_it(self, naps: list[float]) -> None:
+        """A dot says that the job is alive and has nothing to say."""
+        shell = ScriptedShell([Talk([BEGUN], LOST), *[Talk([], LOST, b".")] * 50, Talk([ENDED])], [None] * 99)
+        assert list(started(shell))[-1] == DONE[1]
+
+    def test_is_of_unknown_outcome_where_the_connection_is_no_use(self, naps: list[float]) -> None:
+        shell = ScriptedShell([Talk([BEGUN], LOST), *[Talk([], LOST, b".")] * 999], [None] * 999)
+        with pytest.raises(OutcomeUnknown, match=", 201 times"):
+            list(started(shell))
 
     def test_can_be_followed_from_its_beginning_by_anybody(self) -> None:
         shell = ScriptedShell([Talk([BEGUN + ENDED])])
