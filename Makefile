@@ -1,7 +1,7 @@
 # The only entrance: CI calls the same targets as a person does.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test unit journeys server lint schemas pages pins bench bench-quick
+.PHONY: help venv demo test unit journeys server lint schemas pages pins bench bench-quick faults fault
 
 PYTHON ?= python3
 venv := .venv
@@ -25,6 +25,13 @@ unit: $(venv)/stamp ## Run the unit tests alone (seconds, no server)
 
 journeys: server ## Run the journeys alone
 	@$(bin)/python -m pytest -q -n 2 --dist worksteal tests/journeys
+
+faults: server ## Hurt deploys and rollbacks at random: ROUNDS=300 SEED=… TRIES=100 (an hour)
+	@$(bin)/python -m tests.faults --rounds $(or $(ROUNDS),300) --tries $(or $(TRIES),100) $(if $(SEED),--seed $(SEED))
+
+fault: server ## Repeat one of these: SEED=…, and SCENE, FAULT or DAMAGE to choose
+	@$(bin)/python -m tests.faults --workers 1 --seed $(SEED) $(if $(DAMAGE),--rounds 0 --tries 1 --damage '$(DAMAGE)',--rounds 1) \
+		$(if $(SCENE),--scene '$(SCENE)') $(if $(FAULT),--fault '$(FAULT)') --once
 
 server: $(venv)/stamp ## Make this machine fit for the journeys (root or sudo, once)
 	@PYTHON=$(bin)/python tests/install.sh

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.server import Proxy, ServerUnderTest, Site
+
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
 
 
 @pytest.hookimpl(wrapper=True)
@@ -19,3 +21,34 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
         report.outcome = "failed"
         report.longrepr = f"skipped, which CI does not allow: {report.longreprtext}"
     return report
+
+
+# what a journey or a fault asks for the server by
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[ServerUnderTest]:
+    """The whole session's server: real sshd, Docker and PostgreSQL."""
+    with ServerUnderTest.running() as running:
+        yield running
+
+
+@pytest.fixture
+def site(server: ServerUnderTest) -> Iterator[Site]:
+    """A fresh corner of the server, with PostgreSQL 15."""
+    with server.fresh(15) as fresh:
+        yield fresh
+
+
+@pytest.fixture
+def site17(server: ServerUnderTest) -> Iterator[Site]:
+    """A fresh corner of the server, with PostgreSQL 17."""
+    with server.fresh(17) as fresh:
+        yield fresh
+
+
+@pytest.fixture
+def proxy(server: ServerUnderTest) -> Iterator[Proxy]:
+    """A network to the server that can be slow, silent or cut."""
+    with server.proxy() as network:
+        yield network
