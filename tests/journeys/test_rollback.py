@@ -816,7 +816,7 @@ class TestASwapThatIsCutOff:
         with server.fresh(private=True) as site:
             shop = a_shop(site)
             with holding_the_name(site), a_terminal(site, "rollback", "--backup=latest", "--yes") as terminal:
-                terminal.wait_for("Swapping")
+                terminal.wait_to_see("swap  0:0")
                 wait_until(lambda: not lets_in(site, site.database))
                 site.kill()
                 for job in job_processes(site):
@@ -838,7 +838,7 @@ class TestASwapThatIsCutOff:
         with server.fresh(private=True) as site:
             shop = a_shop(site)
             with holding_the_name(site), a_terminal(site, "rollback", "--backup=latest", "--yes") as terminal:
-                terminal.wait_for("Swapping")
+                terminal.wait_to_see("swap  0:0")
                 wait_until(lambda: not lets_in(site, site.database))
                 site.kill()
                 time.sleep(1)

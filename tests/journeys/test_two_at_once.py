@@ -85,7 +85,7 @@ class TestDeploysAtOnce:
 
     def test_after_a_killed_one_wait_for_its_session_and_are_not_told_of_the_dead(self, site: Site) -> None:
         """All that ran on the server is gone, and psql in the container goes on: who deploys now is told of that session."""
-        write_work(site, 1, pause_s=4)
+        write_work(site, 1, pause_s=10)
         client = site.spawn("deploy")
         wait_until(lambda: working(site))
         for job in job_processes(site):
