@@ -56,7 +56,9 @@ def drift(server: Server, init: str, console: Console) -> DriftResult:
     for doubt in doubts:
         console.line(f"⚠️  {doubt}")
     first = f"{path}, then " if path else ""
-    console.note(f"{server.name}: {first}{len(files)} applied migrations in a scratch database")
+    which = "applied " if seen.ledger.exists else ""
+    count = f"{len(files)} {which}migration{'s' if len(files) != 1 else ''}"
+    console.note(f"{server.name}: {first}{count} in a scratch database")
     at = Setting(seen, database, server.settings, server.remote_dir, author(server.settings.migrations_dir))
     job = compile_drift(files, script, at)
     _, error = run_job(server, job, console)

@@ -414,7 +414,8 @@ class Console:
                 self.line(f"    {line}")
         ignored = f" ({result.drift.ignored} differences ignored)" if result.drift.ignored else ""
         if not result.error:
-            self.line(f"✅ {result.host}: the schema is what its {result.files} migrations produce{ignored}")
+            what = "migration produces" if result.files == 1 else "migrations produce"
+            self.line(f"✅ {result.host}: the schema is what its {result.files} {what}{ignored}")
 
     def rollback_plan(self, host: str, plan: RollbackPlan, seen: Observation, *, dry_run: bool) -> None:
         """Show what a rollback will do."""

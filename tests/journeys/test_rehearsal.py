@@ -200,7 +200,7 @@ class TestDrift:
     def test_is_what_was_done_by_hand(self, traded: Site) -> None:
         (traded.project / "init-db.sql").write_text("CREATE TABLE first (id int);\n", encoding="utf-8")
         traded.psql("CREATE TABLE first (id int)")
-        assert "the schema is what its 1 migrations produce" in traded.fab("drift", check=0).stdout
+        assert "the schema is what its 1 migration produces" in traded.fab("drift", check=0).stdout
         traded.psql("ALTER TABLE trades ADD COLUMN note text; CREATE INDEX by_hand ON trades (price); DROP TABLE first")
         done = traded.fab("drift", "--json", check=39)
         document = json.loads(done.stdout)
@@ -214,3 +214,16 @@ class TestDrift:
         assert "(3 differences ignored)" in traded.fab("drift", env=ignored, check=0).stdout
         assert traded.psql("SELECT count(*) FROM pg_database WHERE datname LIKE '%\\_side\\_%'") == "0"
         traded.fab("drift", "--init=nowhere.sql", check=20)
+
+    def test_is_not_what_a_rollback_writes_in_other_words(self, site: Site) -> None:
+        """A CHECK on a varchar reads otherwise when it was restored."""
+        site.write_migration("001_t.sql", "CREATE TABLE t (s varchar(10) CHECK (s IN ('a', 'b')));")
+        site.fab("deploy", check=0)
+        site.fab("backup", check=0)
+        spelled = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 't_s_check'"
+        before = site.psql(spelled)
+        site.fab("rollback", "--backup=latest", "--yes", check=0)
+        assert site.psql(spelled) != before
+        site.fab("drift", check=0)
+        site.psql("ALTER TABLE t ADD COLUMN by_hand int")
+        assert "public.t" in site.fab("drift", check=39).stdout
