@@ -223,8 +223,17 @@ def _explain_failure(record: Record, failed: JobFailed, host: str) -> DeployErro
     return kind(
         message.format(detail=failed.detail or "it didn't say why"),
         hint=hint.format(host=host),
-        details=tuple(record.said[-4:]),
+        details=_first_error(record.said),
     )
+
+
+_ERROR = re.compile(r"(?:[^ ]+: )*(?:ERROR|FATAL|PANIC|error): ")
+
+
+def _first_error(said: list[str]) -> tuple[str, ...]:
+    """Return the first error and what belongs to it: a long statement that psql shows behind it would hide it."""
+    first = next((number for number, line in enumerate(said) if _ERROR.match(line)), max(len(said) - 4, 0))
+    return tuple(said[first : first + 4])
 
 
 _REASONS: Mapping[str, tuple[type[DeployError], str, str]] = {
