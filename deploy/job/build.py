@@ -118,6 +118,7 @@ JOB_SQL = (
     "create_like",
     "dress_like",
     "drop_side",
+    "compare_rows",
     "count_rows",
     "ledger_names",
     "oid",
@@ -139,7 +140,7 @@ JOB_SQL = (
 
 def job_library() -> dict[str, bytes]:
     """Return the sh and SQL files that any job may use, by their paths in its directory."""
-    beside = ("run_inside.sh", "inspect.awk", "restore_custom.sh", "for_side.awk")
+    beside = ("run_inside.sh", "quotes.awk", "inspect.awk", "restore_custom.sh", "for_side.awk")
     sh = {f"sh/{name}": script(name).encode() for name in (*JOB_SH, *beside)}
     return sh | {f"sql/{name}.sql": sql(name).encode() for name in JOB_SQL}
 

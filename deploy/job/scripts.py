@@ -22,6 +22,9 @@ LOCK_KEY = int.from_bytes(b"deploy", "big")
 APPLY_KEY = LOCK_KEY + 1
 """The advisory lock of the one session that applies migrations; it outlives a job that was killed."""
 
+PLAIN_OPTIONS = "-c statement_timeout=0 -c quote_all_identifiers=off"
+"""What a database or a role may set for its applications, and a job's own questions can't do with. Migrations keep it."""
+
 SIDE_STEM_BYTES = 38
 """What is left of a database's name in those of its side and replaced databases: PostgreSQL cuts names at 63 bytes, and
 `_replaced_20261122_115500` are 25 of them."""
@@ -71,7 +74,7 @@ def settings_head(settings: Settings, remote_dir: str) -> str:
                 "database": settings.database,
                 "user": settings.user,
                 "pg_bin": f"{settings.postgres_bin}/" if settings.postgres_bin else "",
-                "pg_options": "",
+                "pg_options": PLAIN_OPTIONS,
                 "ledger_schema": settings.ledger_schema,
                 "lock_key": LOCK_KEY,
                 "apply_key": APPLY_KEY,

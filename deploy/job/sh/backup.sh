@@ -62,7 +62,7 @@ write_dump() {
   # they open their fifo before they start anything, so to kill them is enough should tee never do
   sha256 <"$job/for_sum" >"$job/sum" &
   summing=$!
-  { { read_dump "$backup_format" || echo damaged >>"$job/damage"; } | awk -f "$job/sh/inspect.awk" >"$job/dump" || echo damaged >>"$job/damage"; } <"$job/for_sql" &
+  { { read_dump "$backup_format" || echo damaged >>"$job/damage"; } | awk -f "$job/sh/quotes.awk" -f "$job/sh/inspect.awk" >"$job/dump" || echo damaged >>"$job/damage"; } <"$job/for_sql" &
   reading=$!
   {
     dump </dev/null
@@ -133,7 +133,7 @@ write_manifest() {
   printf '"database":"%s","system":"%s","server_version":%s,"job":"%s","tool_version":"%s","verified":true,"restored_at":null,"written":%s,"counter":"%s","tables":{' \
     "$(json "$database")" "$system" "$server_version" "$job_id" "$tool_version" "${written% *}" "${written#* }"
   awk -F '\t' '$1 == "table" {
-    name = $2; gsub(/\\/, "\\\\", name); gsub(/"/, "\\\"", name)
+    name = $2; gsub(/\\/, "\\\\&", name); gsub(/"/, "\\\"", name)
     printf "%s\"%s\":%s", (n++ ? "," : ""), name, $3
   }' "$job/dump"
   printf '}}\n'

@@ -1,6 +1,7 @@
 # Make a dump by --create or --clean fit for an empty database of our own: leave out what names, makes or changes a database, and
 # what drops things that aren't there. Variables: restrict, "no" where psql doesn't know \restrict; joined, "yes" where the dump
-# becomes a part of a transaction, which the blocks around its large objects would end.
+# becomes a part of a transaction, which the blocks around its large objects would end. A line that begins in a string is left alone.
+
 copying {
   print
   if ($0 == "\\.") copying = 0
@@ -8,8 +9,14 @@ copying {
 }
 data && /^COPY / {
   print
+  open = ""
   while ($0 !~ / FROM stdin;$/ && (getline) > 0) print
   copying = 1; data = 0
+  next
+}
+{ inside = open != ""; follow($0) }
+inside {
+  if (!of_database) print
   next
 }
 /^-- (Data for )?Name: .*; Type: .*; Schema: / {

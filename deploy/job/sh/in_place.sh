@@ -23,7 +23,10 @@ restore_in_place() {
     { read_backup "$restored_file" || echo damaged >>"$job/damage"; } | fit_for_side yes
     if [ ! -s "$job/damage" ]; then
       printf '\nRESET ALL;\n'
-      awk -F '\t' '$1 == "table" {printf "SELECT 1 / (count(*) = %s)::int FROM ONLY %s;\n", $3, $2}' "$job/restored_dump"
+      printf 'CREATE TEMP TABLE deploy_expected (name text, rows bigint) ON COMMIT DROP;\nCOPY pg_temp.deploy_expected FROM stdin;\n'
+      awk -F '\t' '$1 == "table" {gsub(/\\/, "\\\\&"); print $2 "\t" $3}' "$job/restored_dump"
+      printf '\\.\n'
+      cat "$job/sql/compare_rows.sql"
       if has_extension timescaledb; then printf 'SELECT timescaledb_post_restore();\n'; fi
       printf "COMMIT;\nSELECT 'ended ' || pg_catalog.clock_timestamp();\nANALYZE;\n"
     fi

@@ -1,16 +1,19 @@
 # Read a plain dump: a line "table NAME ROWS" for each table with data, what it needs and contains, and "complete" when its last
 # words are there; a line "applied NAME" for each finished row of the ledger (its variable: ledger). A COPY counts only behind
-# pg_dump's own comment, so that a function's body can't pass for data.
+# pg_dump's own comment, and a line only where it doesn't begin in a string, so that a function's body can't pass for the dump.
 BEGIN { OFS = "\t" }
+
 copying {
   if ($0 == "\\.") { print "table", name, rows; copying = 0 } else rows++
   if (of_ledger && copying && split($0, fields, "\t") > 4 && fields[5] != "\\N") print "applied", fields[1]
   next
 }
 data && /^COPY / {
-  # a line end in a name is a space here, as in count_rows.sql
+  # a control character in a name is a space here, as in count_rows.sql
   statement = $0
   while (statement !~ / FROM stdin;$/ && (getline line) > 0) statement = statement " " line
+  open = ""
+  gsub(/[\001-\037]/, " ", statement)
   name = substr(statement, 6)
   sub(/ FROM stdin;$/, "", name)
   # the name ends before the list of columns; a quoted name may contain anything
@@ -24,6 +27,11 @@ data && /^COPY / {
   copying = 1; rows = 0; data = 0; of_ledger = name == ledger
   next
 }
+{ inside = open != ""; follow($0) }
+/ NOT VALID;$/ && open == "" { unvalidated++ }
+/^-- PostgreSQL database dump complete/ { complete = 1; next }
+complete && !/^(--.*|\\unrestrict .*)?$/ { complete = 0 }
+inside { next }
 /^-- (Data for )?Name: .*; Type: .*; Schema: / {
   begun = 1
   data = /^-- Data for /
@@ -38,15 +46,12 @@ data && /^COPY / {
   if (grantee != "PUBLIC") grantees[grantee]
   next
 }
-/ NOT VALID;$/ { unvalidated++ }
 /^CREATE SCHEMA public;$/ { print "creates", "public" }
 !begun && /^(DROP |ALTER |SELECT pg_catalog\.lo_unlink)/ { cleans = 1 }
 /^-- Dumped from database version / { print "server", $6; next }
 /^-- Dumped by pg_dump version / { print "dumper", $6; next }
 /^-- PostgreSQL database cluster dump/ { print "cluster"; next }
 /^\\connect / { connects = 1; next }
-/^-- PostgreSQL database dump complete/ { complete = 1; next }
-complete && !/^(--.*|\\unrestrict .*|)$/ { complete = 0 }
 END {
   for (role in roles) print "owner", role
   for (role in grantees) print "grantee", role

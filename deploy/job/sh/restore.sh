@@ -33,7 +33,7 @@ check_backup() {
   open_backup "$1"
   sha256sum "$1" >"$job/sum" &
   : >"$job/damage"
-  { read_backup "$1" 7>&- || echo damaged >>"$job/damage"; } | awk -v ledger="$ledger_schema.migrations" -f "$job/sh/inspect.awk" >"$job/restored_dump"
+  { read_backup "$1" 7>&- || echo damaged >>"$job/damage"; } | awk -v ledger="$ledger_schema.migrations" -f "$job/sh/quotes.awk" -f "$job/sh/inspect.awk" >"$job/restored_dump"
   wait $! || fail backup_unusable "it can't be read"
   read -r restored_sum _ <"$job/sum"
   if [ -s "$job/damage" ]; then fail backup_unusable "it is damaged"; fi
@@ -52,7 +52,7 @@ check_backup() {
 require_needs() {
   {
     printf 'CREATE TEMP TABLE needed (kind text, name text);\nCOPY needed FROM stdin;\n'
-    awk -F '\t' '$1 == "owner" || $1 == "grantee" || $1 == "extension" {gsub(/\\/, "\\\\"); print $1 "\t" $2}' "$job/restored_dump"
+    awk -F '\t' '$1 == "owner" || $1 == "grantee" || $1 == "extension" {gsub(/\\/, "\\\\&"); print $1 "\t" $2}' "$job/restored_dump"
     printf '\\.\n'
     cat "$job/sql/lacking.sql"
   } | query "$maintenance" >"$job/lacking" 7>&- || fail database "what the backup needs could not be looked up"
@@ -64,7 +64,7 @@ fit_for_side() {
   restrict=yes
   printf '\\restrict x\n\\unrestrict x\n' | query "$maintenance" >/dev/null 2>&1 7>&- || restrict=no
   if [ "$1" = yes ] || [ "$restrict" = no ] || grep -q -e '^connects' -e '^cleans' "$job/restored_dump"; then
-    awk -v restrict="$restrict" -v joined="$1" -f "$job/sh/for_side.awk"
+    awk -v restrict="$restrict" -v joined="$1" -f "$job/sh/quotes.awk" -f "$job/sh/for_side.awk"
   else
     cat
   fi
@@ -104,7 +104,7 @@ drop_copy() {
 restore_side() {
   : >"$job/damage"
   pg_options_before=$pg_options
-  pg_options='-c synchronous_commit=off -c maintenance_work_mem=256MB -c client_min_messages=warning'
+  pg_options="$pg_options -c synchronous_commit=off -c maintenance_work_mem=256MB -c client_min_messages=warning"
   if grep -q '^creates' "$job/restored_dump"; then
     query "$side" -c 'DROP SCHEMA public' </dev/null >/dev/null 7>&- || fail restore_failed "the schema public can't be replaced"
   fi
@@ -124,7 +124,9 @@ restore_side() {
     query "$side" -c 'SELECT timescaledb_post_restore()' </dev/null >/dev/null 7>&- || fail restore_failed "timescaledb_post_restore() failed"
   fi
   if [ -s "$job/damage" ]; then fail backup_unusable "it could not be read twice"; fi
-  query "$side" -c ANALYZE </dev/null >/dev/null 7>&- || fail restore_failed "ANALYZE failed"
+  # a partition that is a foreign table may be out of reach, and statistics are no part of the proof
+  query "$side" -c ANALYZE </dev/null >/dev/null 7>&- ||
+    emit '{"event":"warning","text":"ANALYZE failed: queries may be slow until autovacuum has been there"}'
   pg_options=$pg_options_before
 }
 

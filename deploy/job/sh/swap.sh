@@ -6,7 +6,7 @@
 show_changes() {
   query "$database" -F "$(printf '\t')" <"$job/sql/count_rows.sql" >"$job/live_rows" 7>&- || fail database "the live rows could not be counted"
   awk -F '\t' '
-    function escaped(s) { gsub(/\\/, "\\\\", s); gsub(/"/, "\\\"", s); return s }
+    function escaped(s) { gsub(/\\/, "\\\\&", s); gsub(/"/, "\\\"", s); return s }
     FILENAME == ARGV[1] {then_rows[$1] = $2; next}
     {now[$1] = $2}
     END {

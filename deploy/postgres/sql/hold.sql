@@ -22,7 +22,7 @@ SELECT coalesce(md5(string_agg(name || ' ' || sha256 || ' ' || (finished_at IS N
   AS ledger FROM :"ledger_schema".migrations \gset
 \endif
 \echo lock :held :ledger
-SELECT 'table ' || translate(c.oid::regclass::text, E'\n\t', '  ')
+SELECT 'table ' || regexp_replace(c.oid::regclass::text, '[\x01-\x1f]', ' ', 'g')
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
   AND NOT EXISTS (SELECT FROM pg_depend x WHERE x.classid = 'pg_class'::regclass AND x.objid = c.oid AND x.deptype = 'e');

@@ -1,6 +1,7 @@
 -- What the ledger says of a deploy, whatever psql's exit status was: is a session still applying, how many migrations are
 -- finished, how many started only, and which. Variables: ledger_schema, deploy_id, application.
 -- First it commits something, which waits for the disk, and so for every commit before it (finish_transaction.sql waits for none).
+SET search_path = pg_catalog;
 SELECT FROM pg_catalog.pg_logical_emit_message(true, 'deploy', 'settled');
 SELECT to_regclass(pg_catalog.format('%I.migrations', :'ledger_schema')) IS NOT NULL AS has_ledger,
   EXISTS (SELECT FROM pg_catalog.pg_stat_activity

@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy.job.scripts import APPLY_KEY, LOCK_KEY, assignments, function, script, settings_head, sql, stem
+from deploy.job.scripts import (
+    APPLY_KEY,
+    LOCK_KEY,
+    PLAIN_OPTIONS,
+    assignments,
+    function,
+    script,
+    settings_head,
+    sql,
+    stem,
+)
 from tests.unit.values import some_settings
 
 if TYPE_CHECKING:
@@ -95,7 +105,7 @@ class TestTheHeadOfAScript:
             database,
             user,
             f"{postgres_bin}/" if postgres_bin else "",
-            "",
+            PLAIN_OPTIONS,
             schema,
             str(LOCK_KEY),
             str(APPLY_KEY),
