@@ -135,6 +135,7 @@ JOB_SQL = (
     "timed_end",
     "shortfalls",
     "contents",
+    "side_size",
 )
 
 

@@ -47,7 +47,7 @@ class BackupTaken:
 
 @dataclass(frozen=True, slots=True)
 class Progressed:
-    """How far the file that is being written has come. `bytes` is None at its end; `of` is what it will come to, about."""
+    """How far a dump or a restore has come. `bytes` is None at its end; `of` is what it will come to, about."""
 
     bytes: int | None
     of: int | None

@@ -31,6 +31,8 @@ WIDEST = 100
 
 BAR = 16
 
+DUMPING = "dumping"
+
 ALMOST = 0.99
 """A size that is only expected may be passed: it is over when the server says so."""
 
@@ -71,10 +73,11 @@ def work_after(work: Work | None, event: Event, now: float) -> Work | None:  # n
             return Work(f"rehearsing {name}" if run else name, now)
         case BackupStarted():
             # counted from here on: the first news of its size comes when there is some already
-            return Work("dumping", now, counted_from=(now, 0))
+            return Work(DUMPING, now, counted_from=(now, 0))
         case Progressed(None):
-            # of the same backup, so its time goes on
-            return Work("reading the backup back", work.since if work else now)
+            # the time goes on: a backup is read back, a restored database analyzed
+            what = "reading the backup back" if work is None or work.what == DUMPING else work.what
+            return Work(what, work.since if work else now)
         case Progressed(done, total) if work and done is not None:
             return work.counted(done, total, now)
         case MigrationApplied(_, run):

@@ -23,7 +23,7 @@ write_backup() {
     *.dump) backup_format=custom ;;
     *) backup_format=gzip ;;
   esac
-  begin_progress "$backup_part" "$(size_of_latest "${backup#*.}")"
+  begin_progress 1 size_of_backup "$backup_part" "${backup#*.}"
   write_dump 7>&-
   wrote=$?
   end_progress

@@ -112,6 +112,7 @@ restore_side() {
     query "$side" -c 'CREATE EXTENSION IF NOT EXISTS timescaledb' -c 'SELECT timescaledb_pre_restore()' </dev/null >/dev/null 7>&- ||
       fail restore_failed "timescaledb_pre_restore() failed"
   fi
+  begin_progress 3 size_of_side
   if [ "$dump_format" = custom ] && ! has_extension timescaledb; then
     # -d takes a connection string, in which the name is quoted
     with_database "$side" sh -c "$(cat "$job/sh/restore_custom.sh")" restore "$pg_bin" \
@@ -120,6 +121,7 @@ restore_side() {
     { read_backup "$restored_file" 7>&- || echo damaged >>"$job/damage"; } | fit_for_side no |
       query "$side" >/dev/null 7>&- || fail restore_failed "psql ended with status $?"
   fi
+  end_progress
   if has_extension timescaledb; then
     query "$side" -c 'SELECT timescaledb_post_restore()' </dev/null >/dev/null 7>&- || fail restore_failed "timescaledb_post_restore() failed"
   fi

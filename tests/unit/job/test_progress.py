@@ -34,7 +34,8 @@ def is_alive(pid: int) -> bool:
 class TestProgress:
     def test_is_told_while_a_file_grows_and_over_when_it_is_written(self, tmp_path: Path) -> None:
         body = """
-        begin_progress "$1/x.part" 900
+        of_900() { printf '%s 900\\n' "$(bytes_of "$backups/x.part")"; }
+        begin_progress 1 of_900
         for chunk in 1 2 3; do
           printf '%0100d' 0 >>"$1/x.part"
           command sleep 0.4
@@ -48,11 +49,21 @@ class TestProgress:
         assert over == Progressed(None, None)
 
     def test_is_not_repeated_while_nothing_happens(self, tmp_path: Path) -> None:
-        body = 'printf abc >"$1/x.part"\nbegin_progress "$1/x.part"\ncommand sleep 0.5\nend_progress\n'
+        body = 'printf abc >"$1/x.part"\nbegin_progress 1 bytes_of "$1/x.part"\ncommand sleep 0.5\nend_progress\n'
         assert told(tmp_path, body) == [Progressed(3, None), Progressed(None, None)]
 
+    def test_is_left_out_where_it_cant_be_told(self, tmp_path: Path) -> None:
+        """A database that doesn't answer, or says something else."""
+        body = """
+        measures() { if [ -e "$1/seen" ]; then echo '7 x'; else echo 'psql: error'; touch "$1/seen"; return 1; fi; }
+        begin_progress 1 measures "$1"
+        command sleep 0.5
+        end_progress
+        """
+        assert told(tmp_path, body) == [Progressed(7, None), Progressed(None, None)]
+
     def test_ends_with_a_job_that_is_killed(self, tmp_path: Path) -> None:
-        body = 'begin_progress "$1/x.part"\necho $progress_watcher >"$1/pid"\nkill -9 $$\n'
+        body = 'begin_progress 1 bytes_of "$1/x.part"\necho $progress_watcher >"$1/pid"\nkill -9 $$\n'
         argv = ["sh", "-c", HEAD + body, "sh", str(tmp_path)]
         subprocess.run(argv, stderr=subprocess.DEVNULL, check=False, timeout=20)
         watcher = int((tmp_path / "pid").read_text())
@@ -67,7 +78,7 @@ class TestProgress:
         body = """
         printf abc >"$1/x.part"
         for suffix in sql.gz dump; do
-          begin_progress "$1/x.part" "$(size_of_latest "$suffix")"
+          begin_progress 1 size_of_backup "$1/x.part" "$suffix"
           command sleep 0.3
           end_progress
         done

@@ -126,6 +126,12 @@ class TestWork:
     def test_of_a_backup_goes_on_while_it_is_read_back(self) -> None:
         assert work_after(HALF, Progressed(None, None), 30.0) == Work("reading the backup back", 0.0)
 
+    def test_of_a_restore_goes_on_when_all_is_read(self) -> None:
+        work = work_after(Work("restore", 1.0), Progressed(5_000_000, 9_000_000), 4.0)
+        assert work
+        assert work.done == 5_000_000
+        assert work_after(work, Progressed(None, None), 9.0) == Work("restore", 1.0)
+
     def test_counts_a_dump_from_its_beginning(self) -> None:
         work = work_after(None, BackupStarted("b.sql.gz"), 10.0)
         work = work_after(work, Progressed(30_000_000, 90_000_000), 13.0)
