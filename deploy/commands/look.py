@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from deploy.job.scripts import stem
 from deploy.model.errors import DeployError, NothingReplaced, UsageError
+from deploy.model.event import UNKNOWN
 from deploy.plan.backup import LATEST, newest_first
 from deploy.plan.fitness import require_database
 from deploy.plan.release import Standing, compare
@@ -140,11 +141,11 @@ def _entry(job: str, line: Mapping[str, Any], end: Mapping[str, Any]) -> Entry:
     settled = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
     return Entry(
         job=job,
-        command=str(line.get("command")),
-        by=str(line.get("by")),
-        source=str(line.get("from")),
+        command=str(line.get("command") or UNKNOWN),
+        by=str(line.get("by") or UNKNOWN),
+        source=str(line.get("from") or UNKNOWN),
         commit=str(commit) if commit else None,
-        started_at=str(line.get("at")),
+        started_at=str(line.get("at") or UNKNOWN),
         seconds=_count(end.get("seconds")),
         outcome=str(end["outcome"]) if "outcome" in end else None,
         reason=str(end.get("reason", "")),

@@ -39,7 +39,7 @@ COME_BACK_FOR_S = 60.0
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError, RecursionError)
 """What reading JSON of a form that was not agreed on may raise: 1e999 is an int to nobody, a date may lie beyond time."""
 
-LONGEST_LINE = 2**20
+LONGEST_LINE = 4 * 2**20
 """Bytes; a server that sends more without a line end isn't running our script."""
 
 LONGEST_SAID = 4096

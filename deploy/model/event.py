@@ -341,8 +341,12 @@ def _rows(found: Mapping[str, Any]) -> tuple[RowSettled, ...]:
 
 def _count(found: Any) -> int | None:  # noqa: ANN401 - JSON
     if found is not None and not (type(found) is int and 0 <= found < 2**63):
-        raise ValueError(f"no number of bytes: {found!r}")
+        raise ValueError(f"no count: {found!r}")
     return found
+
+
+def _name(found: Any) -> str | None:  # noqa: ANN401 - JSON
+    return None if found is None else str(found)
 
 
 def _words(found: Any) -> tuple[str, ...]:  # noqa: ANN401 - JSON
@@ -396,9 +400,9 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any]], Event]] = {
     ),
     "retrying": lambda e: Retrying(int(e["in_s"]), int(e["try"]), int(e["of"])),
     "changes": lambda e: ChangesShown(
-        tuple(TableChange(str(r["table"]), r["now"], r["then"]) for r in e["rows"]),
+        tuple(TableChange(str(r["table"]), _count(r["now"]), _count(r["then"])) for r in e["rows"]),
         _words(e["pending_again"]),
-        e.get("written_since"),
+        _count(e.get("written_since")),
     ),
     "confirm": lambda _: ConfirmationAwaited(),
     "pruned": lambda e: BackupsPruned(int(e["count"])),
@@ -410,9 +414,9 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any]], Event]] = {
         str(e["outcome"]),
         str(e["reason"]),
         _rows(e),
-        e.get("replaced_database"),
+        _name(e.get("replaced_database")),
         _words(e.get("pending_again", [])),
-        e.get("outage_ms"),
+        _count(e.get("outage_ms")),
     ),
     "not_started": lambda e: JobNotStarted(str(e["reason"])),
     "lock_held": _lock_refused,

@@ -628,6 +628,10 @@ class TestHistory:
     def test_stops_where_it_is_told_to(self) -> None:
         assert [e.job for e in history(SeenServer(an_observation(audit=tuple(AUDIT))), limit=2)] == ["e", "d"]
 
+    def test_says_so_where_nobody_was_written_down(self) -> None:
+        (found,) = entries([{"event": "started", "job": "j"}])
+        assert (found.by, found.source) == ("unknown", "unknown")
+
     @pytest.mark.parametrize("columns", [80, 60])
     def test_fits_a_narrow_terminal(self, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
         started = {"event": "started", "command": "rollback", "by": "alice", "from": "GitHub Actions, acme/shop run 7"}

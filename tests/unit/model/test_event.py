@@ -147,6 +147,13 @@ class TestAnEvent:
         with suppress(ValueError, KeyError, TypeError):
             event_from(event)
 
+    @pytest.mark.parametrize(("kind", "field"), [("ended", "outage_ms"), ("changes", "written_since")])
+    @pytest.mark.parametrize("count", ["soon", -1, 0.5, True, [80], 2**63])
+    def test_counts_only_with_numbers(self, kind: str, field: str, count: object) -> None:
+        written = {json.loads(written)["event"]: json.loads(written) for written, _ in EXAMPLES}
+        with pytest.raises(ValueError, match="no count"):
+            event_from(written[kind] | {field: count})
+
     @given(JSON)
     def test_that_is_anything_else_is_refused_as_promised(self, found: Any) -> None:  # noqa: ANN401 - JSON
         with pytest.raises((ValueError, KeyError, TypeError)):
