@@ -11,7 +11,7 @@ from hashlib import sha256
 from tarfile import GNU_FORMAT, TarInfo
 from typing import TYPE_CHECKING
 
-from deploy.job.scripts import assignments, script, settings_head, sql
+from deploy.job.scripts import PLAIN_OPTIONS, assignments, script, settings_head, sql
 from deploy.model.backup import STAMP
 from deploy.model.job import Job, Step
 
@@ -79,6 +79,7 @@ class Build:
             "tool_version": author.version,
             "system": self.at.database.system if self.at.database else "",
             "server_version": self.at.database.version if self.at.database else 0,
+            "pg_options": _options(self.at.database),
         }
         return "".join(
             [
@@ -137,6 +138,12 @@ JOB_SQL = (
     "contents",
     "side_size",
 )
+
+
+def _options(database: Database | None) -> str:
+    """Render the settings of a job's own sessions. What greets a login must neither stop them nor write down that they came."""
+    greets = database and database.superuser and database.major >= 17  # noqa: PLR2004 - the version that brought it
+    return PLAIN_OPTIONS + " -c event_triggers=off" * bool(greets)
 
 
 def job_library() -> dict[str, bytes]:
