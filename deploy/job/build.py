@@ -142,8 +142,9 @@ JOB_SQL = (
 
 def _options(database: Database | None) -> str:
     """Render the settings of a job's own sessions. What greets a login must neither stop them nor write down that they came."""
-    greets = database and database.superuser and database.major >= 17  # noqa: PLR2004 - the version that brought it
-    return PLAIN_OPTIONS + " -c event_triggers=off" * bool(greets)
+    if not database or database.major < 17:  # noqa: PLR2004 - the version that brought them
+        return PLAIN_OPTIONS
+    return f"{PLAIN_OPTIONS} -c transaction_timeout=0" + " -c event_triggers=off" * database.superuser
 
 
 def job_library() -> dict[str, bytes]:

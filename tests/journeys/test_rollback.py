@@ -247,6 +247,8 @@ class TestARollback:
         with server.fresh(version) as shared:
             site = another_database(shared, f"{shared.database}_other", "TEMPLATE template0", options)
             site.psql("CREATE TABLE words (word text); INSERT INTO words VALUES ('a'), ('Z')")
+            if "SQL_ASCII" in options:
+                site.psql("INSERT INTO words VALUES (E'caf\\xe9 in Latin 1')")
             before = whole(site)
             write_work(site, 1)
             site.fab("deploy", check=0)

@@ -49,6 +49,8 @@ dump() {
     custom) set -- -Z1 -Fc ;;
     *) set -- -Z1 ;;
   esac
+  # bytes of no encoding can't be told in UTF-8
+  if grep -q '^encoding SQL_ASCII' "$job/held"; then set -- "$@" --encoding=SQL_ASCII; fi
   pg "$database" pg_dump "$@" --lock-wait-timeout=60000
 }
 
