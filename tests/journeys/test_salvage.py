@@ -257,8 +257,8 @@ class TestSalvageInTrouble:
         )
         wait_until(lambda: site.psql(waiting) == "1")
         run(as_root("kill", "-9", *map(str, job_processes(site))))
-        client.wait(timeout=60)
         site.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+        client.wait(timeout=60)
         assert lets_in(site, replaced)
 
         done = site.fab("repair", check=0)
