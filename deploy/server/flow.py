@@ -191,8 +191,8 @@ class Flow:
                 self._heard_of_stderr += len(chunk)
                 if self._heard_of_stderr > self._most_stderr:
                     self._cut_off = True
+                    # what is cut off ends, and lets go of its pipe
                     self._process.cut_off()
-                    return
         except OSError:
             return  # the reader of stdout tells the story
 

@@ -53,12 +53,14 @@ def ready(server: ServerUnderTest) -> Iterator[Site]:
 
 
 class TestTheHost:
-    @pytest.mark.parametrize("hosts", ["", " ", "prod,"])
-    def test_may_be_empty_and_is_then_never_this_machine(self, ready: Site, hosts: str) -> None:
+    @pytest.mark.parametrize(
+        ("hosts", "why"), [("", "-H is empty"), (" ", "-H is empty"), ("prod,", "-H has an empty name in it")]
+    )
+    def test_may_be_empty_and_is_then_never_this_machine(self, ready: Site, hosts: str, why: str) -> None:
         """As a secret of a workflow is that nobody has set."""
         with nothing_changes(ready):
             done = ready.fab("-S", str(ready.ssh_config), "-H", hosts, "deploy", check=14, remote=False)
-        assert "-H is empty" in refusal_of(done).message
+        assert why in refusal_of(done).message
 
     def test_may_be_named_twice(self, ready: Site) -> None:
         assert "names a host twice" in refused(replace(ready, host="prod,prod"), 10).message
