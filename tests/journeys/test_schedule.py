@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import re
 import shlex
 import subprocess
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,7 +29,13 @@ FOREIGN = b"# ours\nMAILTO=ops@example.com\n\n0 5 * * * echo 100\\%  # keep\n#0 
 
 @pytest.fixture(autouse=True)
 def crontab_before(site: Site) -> Iterator[None]:
-    """The login user has one crontab, whatever the site."""
+    """The login user has one crontab, whatever the site, and whoever else runs these tests at the same time."""
+    with (Path(tempfile.gettempdir()) / "deploy-test-crontab.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield from an_empty_crontab(site)
+
+
+def an_empty_crontab(site: Site) -> Iterator[None]:
     before = site.ssh("crontab -l 2>/dev/null || true")
     site.ssh("crontab -r 2>/dev/null || true")
     yield

