@@ -283,6 +283,15 @@ class TestTheFlags:
         ]
         assert "nothing pending" in site.fab("deploy", check=0).stdout
 
+    def test_baseline_takes_what_was_begun_and_finished_by_hand(self, site: Site) -> None:
+        site.psql("CREATE TABLE tags (name text); INSERT INTO tags VALUES ('a'), ('a')")
+        site.write_migration("001_tags.sql", "CREATE UNIQUE INDEX CONCURRENTLY tags_name ON tags (name);\n")
+        site.fab("deploy", check=29)
+        site.psql("DROP INDEX tags_name; TRUNCATE tags; CREATE UNIQUE INDEX tags_name ON tags (name)")
+        site.fab("deploy", "--baseline=001", check=0)
+        assert site.psql("SELECT way, finished_at IS NOT NULL FROM deploy.migrations") == "baseline|t"
+        assert "nothing pending" in site.fab("deploy", check=0).stdout
+
     def test_that_name_no_migration_are_refused(self, site: Site) -> None:
         site.write_migration("001_users.sql", USERS)
         untouched = everything_on(site)

@@ -14,5 +14,6 @@ sha256sum -c SHA256SUMS >/dev/null
   sed -n '1,/^-- files$/p' main.sql
   sed "1,/^-- file $1\$/d" main.sql
 } | sed -e "s,@DIR@,$dir,g" -e "s,@RUN@,$4,g" -e "s,^-- in run $4: ,," >run.sql
+mkdir -p migrations # there are none where all that is done is to record a baseline
 cd migrations
 "$2psql" -X -q -w -v ON_ERROR_STOP=1 -v apply_key="$3" -f "$dir/run.sql"
