@@ -246,3 +246,30 @@ def round_trips(server: ServerUnderTest, *, applied: int, pending: int) -> float
 def write_small(site: Site, numbers: Sequence[int]) -> None:
     for number in numbers:
         site.write_migration(f"{number:03}_small.sql", f"CREATE TABLE IF NOT EXISTS small_{number} (id int);\n")
+
+
+def databases(site: Site) -> set[str]:
+    return set(site.psql("SELECT datname FROM pg_database", "postgres").splitlines())
+
+
+class TestARepair:
+    def test_leaves_alone_what_is_of_others(self, site: Site) -> None:
+        """Of a deploy from another directory, and of a database whose name only begins like ours."""
+        ours, neighbours = (f"{site.database}_{kind}_20261122_000000" for kind in ("side", "side_side"))
+        for name in (ours, neighbours):
+            site.psql(f"CREATE DATABASE {name}", "postgres")
+        hold = f"SET application_name = 'deploy:another'; SELECT pg_advisory_lock({LOCK_KEY}); SELECT pg_sleep(60)"
+        run(["docker", "exec", "-d", site.container, "psql", "-XqU", site.user, "-d", site.database, "-c", hold])
+        held = (
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'deploy:another' AND wait_event = 'PgSleep'"
+        )
+        wait_until(lambda: site.psql(held) == "1")
+
+        site.fab("repair", check=53)
+
+        assert site.psql(held) == "1"
+        assert {ours, neighbours} <= databases(site)
+        site.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'deploy:another'")
+        assert f"removed the side database {ours}" in site.fab("repair", check=0).stdout
+        assert databases(site) & {ours, neighbours} == {neighbours}
+        site.psql(f"DROP DATABASE {neighbours}", "postgres")

@@ -61,6 +61,6 @@ examine_where_the_database_is() { inside sh -c "$in_there" examine "$pg_bin" 2>/
 examine_replaced() {
   query "$database" -v stem="$stem" 2>/dev/null <<'EOF'
 SELECT 'open_replaced ' || datname FROM pg_database
-WHERE datallowconn AND datname ~ '_replaced_[0-9]{8}_[0-9]{6}$' AND starts_with(datname, :'stem' || '_replaced_');
+WHERE datallowconn AND right(datname, 15) ~ '^[0-9]{8}_[0-9]{6}$' AND datname = :'stem' || '_replaced_' || right(datname, 15);
 EOF
 }

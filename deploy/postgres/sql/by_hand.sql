@@ -14,7 +14,7 @@ SELECT 'obstacle the replication slot ' || slot_name FROM pg_replication_slots W
 SELECT 'obstacle the subscription ' || s.subname FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid
 WHERE d.datname = current_database();
 SELECT 'replaced_at ' || right(datname, 15) FROM pg_database
-WHERE datname ~ '_replaced_[0-9]{8}_[0-9]{6}$' AND starts_with(datname, :'stem' || '_replaced_');
+WHERE right(datname, 15) ~ '^[0-9]{8}_[0-9]{6}$' AND datname = :'stem' || '_replaced_' || right(datname, 15);
 
 SELECT to_regclass(format('%I.migrations', :'ledger_schema')) IS NOT NULL AS has_ledger,
   (SELECT count(*) FROM pg_attribute

@@ -34,11 +34,11 @@ SELECT 'database ' || json_build_object(
   'subscriptions', (SELECT count(*) FROM pg_subscription s WHERE s.subdbid = d.oid),
   'replaced', coalesce((
     SELECT jsonb_agg(json_build_object('name', o.datname, 'bytes', pg_database_size(o.oid)) ORDER BY o.datname DESC)
-    FROM pg_database o WHERE o.datname ~ '_replaced_[0-9]{8}_[0-9]{6}$'
-      AND starts_with(o.datname, :'stem' || '_replaced_')), '[]'),
+    FROM pg_database o WHERE right(o.datname, 15) ~ '^[0-9]{8}_[0-9]{6}$'
+      AND o.datname = :'stem' || '_replaced_' || right(o.datname, 15)), '[]'),
   'scratch', coalesce((
-    SELECT jsonb_agg(o.datname) FROM pg_database o WHERE o.datname ~ '_side_[0-9]{8}_[0-9]{6}$'
-      AND starts_with(o.datname, :'stem' || '_side_')), '[]'),
+    SELECT jsonb_agg(o.datname) FROM pg_database o WHERE right(o.datname, 15) ~ '^[0-9]{8}_[0-9]{6}$'
+      AND o.datname = :'stem' || '_side_' || right(o.datname, 15)), '[]'),
   'extensions', (SELECT coalesce(jsonb_agg(name ORDER BY name), '[]') FROM pg_available_extensions),
   'locked_by', (
     SELECT json_build_object('pid', a.pid, 'application', a.application_name, 'since', a.backend_start)

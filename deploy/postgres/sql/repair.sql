@@ -1,15 +1,26 @@
--- Remove side databases and the fence that a killed job left, close replaced databases that it opened, and say so, a line each. Variables: live, stem, job.
+-- End the sessions of jobs of this directory that are gone, remove the side databases and the fence that they left, close replaced
+-- databases that they opened, and say so, a line each. Somebody else may deploy to the same database from another directory: then "busy" is
+-- all that is said. Variables: live, stem, jobs (their ids, with spaces in between), lock_key, apply_key.
 -- Renames are atomic: a live database that takes no connections is one whose swap did not happen.
+SET search_path = pg_catalog;
 SELECT 'ended the session ' || pid || ' of a job that is gone: ' || application_name || CASE WHEN pg_terminate_backend(pid, 5000) THEN '' ELSE ' (it did not end)' END
-FROM pg_stat_activity WHERE application_name LIKE 'deploy:%' AND application_name NOT LIKE :'job' || '%';
+FROM pg_stat_activity WHERE application_name LIKE 'deploy:%' AND split_part(application_name, ':', 2) = ANY (string_to_array(:'jobs', ' '));
+SELECT EXISTS (
+  SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+  WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND d.datname = :'live'
+    AND (l.classid::bigint << 32) + l.objid::bigint IN (:lock_key, :apply_key)) AS busy \gset
+\if :busy
+\echo busy
+\else
 SELECT 'removed the side database ' || datname FROM pg_database
-WHERE datname ~ '_side_[0-9]{8}_[0-9]{6}$' AND starts_with(datname, :'stem' || '_side_');
+WHERE right(datname, 15) ~ '^[0-9]{8}_[0-9]{6}$' AND datname = :'stem' || '_side_' || right(datname, 15);
 SELECT format('DROP DATABASE %I WITH (FORCE)', datname) FROM pg_database
-WHERE datname ~ '_side_[0-9]{8}_[0-9]{6}$' AND starts_with(datname, :'stem' || '_side_') \gexec
+WHERE right(datname, 15) ~ '^[0-9]{8}_[0-9]{6}$' AND datname = :'stem' || '_side_' || right(datname, 15) \gexec
 SELECT 'let connections into ' || datname || ' again' FROM pg_database WHERE datname = :'live' AND NOT datallowconn;
 SELECT format('ALTER DATABASE %I WITH ALLOW_CONNECTIONS true', datname) FROM pg_database
 WHERE datname = :'live' AND NOT datallowconn \gexec
 SELECT 'closed the replaced database ' || datname || ' again' FROM pg_database
-WHERE datallowconn AND datname ~ '_replaced_[0-9]{8}_[0-9]{6}$' AND starts_with(datname, :'stem' || '_replaced_');
+WHERE datallowconn AND right(datname, 15) ~ '^[0-9]{8}_[0-9]{6}$' AND datname = :'stem' || '_replaced_' || right(datname, 15);
 SELECT format('ALTER DATABASE %I WITH ALLOW_CONNECTIONS false', datname) FROM pg_database
-WHERE datallowconn AND datname ~ '_replaced_[0-9]{8}_[0-9]{6}$' AND starts_with(datname, :'stem' || '_replaced_') \gexec
+WHERE datallowconn AND right(datname, 15) ~ '^[0-9]{8}_[0-9]{6}$' AND datname = :'stem' || '_replaced_' || right(datname, 15) \gexec
+\endif
