@@ -128,6 +128,7 @@ JOB_SQL = (
     "fence",
     "check_side",
     "lacking",
+    "lock_tables",
     "wipe",
     "written",
     "repair",

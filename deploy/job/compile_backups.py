@@ -101,6 +101,7 @@ def _in_place(plan: RollbackPlan, at: Setting) -> list[Step]:
         _checking(plan.backup, at),
         Step("show what changes", ("show_in_place_changes",)),
         Step("ask", ("confirm",)),
+        Step("let nobody write", ("lock_in_place",)),
         Step("back up what is live", ("back_up", plan.safety, "pre_rollback")),
         Step("restore in place", ("restore_in_place",)),
     ]

@@ -279,6 +279,11 @@ _REASONS: Mapping[str, tuple[type[DeployError], str, str]] = {
         "the database went away and didn't come back: it isn't known what was applied",
         "Bring it up, then look with `fab -H {host} status`; the next deploy finishes the work.",
     ),
+    "swap_unknown": (
+        OutcomeUnknown,
+        "the database went away while it was exchanged, and didn't come back: it isn't known which of the two is live",
+        "Bring it up and run `fab -H {host} repair`, which lets everybody in again; `status` then says which.",
+    ),
     "backup_unusable": (
         BackupUnusable,
         "the backup can't be used: {detail}; the live database is untouched",
@@ -298,6 +303,11 @@ _REASONS: Mapping[str, tuple[type[DeployError], str, str]] = {
         MigrationFailed,
         "run a second time on a copy, these migrations moved {detail}; nothing was applied",
         "Make them safe to repeat (IF NOT EXISTS, ON CONFLICT, a guard), or deploy them as they are with --rehearse=never.",
+    ),
+    "tables_busy": (
+        DatabaseBusy,
+        "the tables can't be locked: {detail}; nothing was changed",
+        "Run it again when less is going on, or end what holds them; pg_stat_activity names it.",
     ),
     "swap_failed": (
         SwapFailed,
@@ -327,6 +337,10 @@ _OF_A_COPY: Mapping[str, tuple[type[DeployError], str, str]] = {
 """The reasons that mean something else in the step COPY."""
 
 
+UPLOAD = "upload"
+"""The step of who takes a file up: no job, so it can be neither followed nor cancelled."""
+
+
 def _explain_refusal(refused: LockRefused | JobNotStarted, host: str) -> DeployError:
     if isinstance(refused, LockRefused):
         known = f"{refused.command} by {refused.by} from {refused.source} since {refused.since}"
@@ -334,7 +348,9 @@ def _explain_refusal(refused: LockRefused | JobNotStarted, host: str) -> DeployE
             f"another job is at work: {known}, at: {refused.step or 'the start'}"
             if refused.by != UNKNOWN
             else "another job is at work: it has just begun",
-            hint=f"Watch it with `fab -H {host} follow`, or stop it with `fab -H {host} cancel`.",
+            hint="It ends by itself, at the latest a minute after its client; run it again then."
+            if refused.step == UPLOAD
+            else f"Watch it with `fab -H {host} follow`, or stop it with `fab -H {host} cancel`.",
         )
     if refused.reason == "upload":
         return UploadDamaged(

@@ -66,6 +66,7 @@ SHOWN_STEPS = {
     "restore": "📦 Restoring into a side database...",
     "compare": "🔎 Comparing rows per table...",
     "swap": "🔁 Swapping the databases...",
+    "let nobody write": "🔒 Locking all tables: clients may read, and wait to write...",
     "restore in place": "📦 Restoring in place, in one transaction: clients wait...",
     "check the backup": "🔎 Reading the backup...",
     "restore a copy": "📦 Restoring the backup into a scratch database...",

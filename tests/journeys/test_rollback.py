@@ -383,6 +383,29 @@ class TestClientsThatWrite:
         wait_until_nobody_works(site)
         assert not leftovers(site)
 
+    def test_wait_for_a_rollback_in_place_and_lose_nothing(self, site: Site) -> None:
+        """What was written while the safety backup was taken would stand nowhere: so nobody writes then."""
+        site.psql("CREATE TABLE writes (id uuid PRIMARY KEY DEFAULT gen_random_uuid())")
+        site.psql("CREATE TABLE bulk AS SELECT md5(n::text) FROM generate_series(1, 200000) AS n")
+        site.fab("backup", check=0)
+        stop = f"/tmp/stop_{site.database}"
+        writers = [Writer(site, stop, RECONNECTING if n % 2 else POOLED) for n in range(4)]
+        for writer in writers:
+            writer.start()
+        try:
+            wait_until(lambda: all(len(writer.acknowledged) > 10 for writer in writers))
+            site.fab("rollback", "--backup=latest", "--in-place", "--yes", check=0)
+            time.sleep(1)
+        finally:
+            run(["docker", "exec", site.container, "touch", stop])
+            for writer in writers:
+                writer.join(timeout=20)
+        (safety,) = backups(site, "pre_rollback")
+        saved = gzip.decompress(site.read_remote(f"backups/{safety}")).decode().splitlines()
+        acknowledged = {each for writer in writers for each in writer.acknowledged}
+        assert acknowledged <= set(saved) | set(site.psql("SELECT id FROM writes").splitlines())
+        assert all(writer.acknowledged[-1] not in saved for writer in writers), "everybody went on writing"
+
 
 # the question
 

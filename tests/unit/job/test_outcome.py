@@ -331,7 +331,7 @@ class TestAJobThatDidntEndWell:
     def test_is_unknown_only_where_the_job_says_so_itself(self) -> None:
         """59 must never stand for a job that failed."""
         unknown = [reason for reason, (kind, _, _) in _REASONS.items() if kind is OutcomeUnknown]
-        assert unknown == ["outcome_unknown"]
+        assert unknown == ["outcome_unknown", "swap_unknown"]
 
     def test_quotes_no_more_than_a_few_lines(self) -> None:
         events = second_of_two(*(f"psql:/tmp/d/migrations/002_step.sql:{n}: NOTICE:  00000: n" for n in range(900)))
