@@ -76,7 +76,7 @@ def compile_release(plan: ReleasePlan, at: Setting, files: Sequence[SourceFile])
     if plan.prune:
         steps.append(Step("prune backups", ("prune", *plan.prune)))
     if plan.forget:
-        steps.append(Step("drop replaced databases", ("forget_replaced", *plan.forget)))
+        steps.append(Step("drop replaced databases", ("forget_old", *plan.forget)))
     decided = {
         "files": [{"name": p.migration.name, "sha256": p.migration.sha256} for p in plan.pending],
         "baseline": [m.name for m in plan.baseline],

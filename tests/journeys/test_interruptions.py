@@ -332,6 +332,21 @@ class TestCancel:
         write_work(at_work, 3)
         assert_the_next_deploy_finishes(at_work)
 
+    def test_stops_a_rehearsal_and_keeps_the_lock_until_then(self, at_work: Site) -> None:
+        write_work(at_work, 3, pause_s=3600)
+        client = at_work.spawn("deploy", "--rehearse=always")
+        wait_for_line(client, "🧪 Rehearsing")
+        rehearsing = (
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND application_name LIKE 'deploy:%'"
+        )
+        wait_until(lambda: at_work.psql(rehearsing, "postgres") == "1")
+        at_work.fab("cancel", check=0)
+        status, said = end_of(client)
+        assert status == 57, said
+        assert done_in_the_database(at_work) == {"001_work.sql"}
+        assert_sound(at_work)
+        assert not leftovers(at_work)
+
     def test_stops_a_backup_and_removes_its_half(self, at_work: Site) -> None:
         with slow_dump(at_work) as client:
             wait_until(lambda: dumping(at_work))

@@ -125,7 +125,12 @@ sha256() {
 # to_the_disk FILE: fails where the disk does. GNU's dd then lets go of what memory holds of it, so that whoever reads it next gets what
 # the disk has; other systems have no such dd, and read it from memory again.
 to_the_disk() {
-  dd if=/dev/null of="$1" conv=notrunc,fdatasync oflag=nocache count=0 2>/dev/null || sync "$1" 2>/dev/null || sync
+  if dd if=/dev/null of="$job/probe" conv=notrunc,fdatasync oflag=nocache count=0 2>/dev/null; then
+    # the kernel tells of a write that failed once, so this is the only one to ask
+    dd if=/dev/null of="$1" conv=notrunc,fdatasync oflag=nocache count=0 2>/dev/null
+  else
+    sync "$1" 2>/dev/null || sync
+  fi
 }
 
 # write_manifest NAME KIND TAKEN_AT: what was proven, in one line
@@ -144,7 +149,7 @@ write_manifest() {
 # publish_backup NAME KIND: a hard link never overwrites
 publish_backup() {
   write_manifest "$1" "$2" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$backup_part.json" || return 1
-  sync "$backup_part" "$backup_part.json" 2>/dev/null || sync
+  to_the_disk "$backup_part.json" || return 1
   mv "$backup_part.json" "$backups/$1.json" && ln "$backup_part" "$backups/$1" && rm -f "$backup_part" || return 1
   sync "$backups" 2>/dev/null || true
   if [ "$2" != pre_rollback ]; then

@@ -81,7 +81,7 @@ create_side() {
   do_at_end drop_side
   query "$database" -v side="$side" <"$job/sql/create_like.sql" >"$job/create_side.sql" 7>&- || fail database "the live database's properties can't be read"
   query "$maintenance" <"$job/create_side.sql" >/dev/null 7>&- || fail restore_failed "the side database can't be created"
-  side_oid=$(query "$maintenance" -v live="$side" <"$job/sql/oid.sql" 7>&-)
+  side_oid=$(query "$maintenance" -v live="$side" <"$job/sql/oid.sql" 7>&-) && [ -n "$side_oid" ] || fail database "$side can't be looked up"
 }
 
 # dress_side: what a plain dump leaves out, and what would stand in a restore's way: settings, grants, comment, limits

@@ -71,7 +71,9 @@ end_job() {
   application="deploy:$job_id:end"
   for action in $at_end; do "$action" || true; done
   release_database
-  if [ "$exit_status" -ne 0 ] && [ -e "$job/cancel" ]; then outcome=cancelled; fi
+  if [ "$exit_status" -ne 0 ] && [ -e "$job/cancel" ] && [ -z "${too_late_to_cancel-}" ]; then
+    case $failed_reason in *_unknown) ;; *) outcome=cancelled ;; esac
+  fi
   seconds=$(($(date +%s) - started_s))
   audit "\"event\":\"finished\",\"outcome\":\"$outcome\",\"reason\":\"$failed_reason\",\"seconds\":$seconds${ended_json:+,$ended_json}" ||
     emit "{\"event\":\"warning\",\"text\":\"the audit line could not be written\"}"
@@ -87,10 +89,10 @@ tidy() {
   if [ ! -d "$remote_dir/migrations" ] && [ -d "$base/migrations.previous" ]; then
     mv "$base/migrations.previous" "$remote_dir/migrations"
   fi
-  # their names begin with the time, so the pattern gives the oldest first
+  # their names begin with the time, so the pattern gives the oldest first; ours may be among them where the clock was set back
   set -- "$base"/jobs/2*
   while [ $# -gt 20 ]; do
-    rm -rf "$1"
+    if [ "$1" != "$job" ]; then rm -rf "$1"; fi
     shift
   done
 }

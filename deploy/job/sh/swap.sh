@@ -55,12 +55,13 @@ swap() {
   release_database
   do_at_end unfence_if_unswapped
   # another name: cancel leaves it alone, since between fence and renaming there is no safe point
-  application="deploy:$job_id:swap"
+  application="$swap_application"
   query "$maintenance" -v live="$database" -v side="$side" -v replaced="$replaced" -v mark="@$mark" \
     <"$job/sql/swap.sql" >"$job/swapped"
   swap_status=$?
-  if [ "$swap_status" -ne 0 ]; then settle_swap || fail outcome_unknown "the database doesn't answer"; fi
-  if [ "$(live_oid)" = "$side_oid" ]; then
+  if [ "$swap_status" -ne 0 ]; then settle_swap || fail swap_unknown "the database doesn't answer"; fi
+  now_live=$(live_oid) || fail swap_unknown "the database doesn't answer"
+  if [ "$now_live" = "$side_oid" ]; then
     swapped=yes
     too_late_to_cancel=yes
     ended_json="${ended_json:+$ended_json,}\"replaced_database\":\"$(json "$replaced")\",\"pending_again\":[$pending_again],\"outage_ms\":$(
@@ -71,25 +72,45 @@ swap() {
   fail swap_failed "psql ended with status $swap_status"
 }
 
+swap_application="deploy:$job_id:swap"
+
 # settle_swap: a killed docker client leaves psql at work, which must not rename anything behind our back
 settle_swap() {
   settle_tries=0
   while [ "$settle_tries" -lt 120 ]; do
     settle_tries=$((settle_tries + 1))
     left=$(query "$maintenance" -c "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-      WHERE application_name = '$application' AND pid <> pg_backend_pid()" </dev/null 2>/dev/null)
+      WHERE application_name = '$swap_application' AND pid <> pg_backend_pid()" </dev/null 2>/dev/null)
     if [ "$left" = 0 ]; then return 0; fi
     sleep 0.5
   done
   return 1
 }
 
-live_oid() { query "$maintenance" -v live="$database" <"$job/sql/oid.sql"; }
+# live_oid: which database is the live one; no answer is none, however often it takes
+live_oid() {
+  oid_tries=0
+  until found_oid=$(query "$maintenance" -v live="$database" <"$job/sql/oid.sql" 2>/dev/null) && [ -n "$found_oid" ]; do
+    oid_tries=$((oid_tries + 1))
+    if [ "$oid_tries" -ge 120 ]; then return 1; fi
+    sleep 0.5
+  done
+  printf '%s\n' "$found_oid"
+}
 
+# unfence_if_unswapped: a database that is coming up is waited for, because nobody gets in until this is done
 unfence_if_unswapped() {
-  if [ "${swapped-}" != yes ]; then
-    query "$maintenance" -v live="$database" <"$job/sql/unfence.sql" >/dev/null
-  fi
+  if [ "${swapped-}" = yes ]; then return 0; fi
+  settle_swap
+  unfence_tries=0
+  until query "$maintenance" -v live="$database" <"$job/sql/unfence.sql" >/dev/null 2>&1; do
+    unfence_tries=$((unfence_tries + 1))
+    if [ "$unfence_tries" -eq 1 ]; then
+      emit "{\"event\":\"warning\",\"text\":\"$(json "$database") takes no connections until the server answers again; it is waited for\"}"
+    fi
+    if [ "$unfence_tries" -ge 600 ]; then return 1; fi
+    sleep 1
+  done
 }
 
 # open_side NAME: let connections into a replaced database, until it is live or the undo has failed
@@ -98,7 +119,7 @@ open_side() {
   maintenance=$(maintenance_database) || fail database "no other database than $database to connect to"
   do_at_end fence_side
   query "$maintenance" -v live="$side" <"$job/sql/unfence.sql" >/dev/null 7>&- || fail swap_failed "$side can't be opened"
-  side_oid=$(query "$maintenance" -v live="$side" <"$job/sql/oid.sql" 7>&-)
+  side_oid=$(query "$maintenance" -v live="$side" <"$job/sql/oid.sql" 7>&-) && [ -n "$side_oid" ] || fail database "$side can't be looked up"
   query "$side" -F "$(printf '\t')" <"$job/sql/count_rows.sql" >"$job/side_rows" 7>&- || fail database "the rows of $side could not be counted"
 }
 
@@ -112,7 +133,19 @@ fence_side() {
 forget_replaced() {
   maintenance=$(maintenance_database) || fail database "no other database than $database to connect to"
   for replaced in "$@"; do
-    query "$maintenance" -v side="$replaced" <"$job/sql/drop_side.sql" >/dev/null 7>&- || fail step_failed "$replaced could not be dropped"
-    emit "{\"event\":\"forgotten\",\"database\":\"$(json "$replaced")\"}"
+    drop_replaced || fail step_failed "$replaced could not be dropped"
   done
+}
+
+# forget_old NAME...: the same at the end of a deploy, which succeeded whether they go now or with the next one
+forget_old() {
+  maintenance=$(maintenance_database)
+  for replaced in "$@"; do
+    drop_replaced || emit "{\"event\":\"warning\",\"text\":\"the replaced database $(json "$replaced") could not be dropped; the next deploy tries again\"}"
+  done
+}
+
+drop_replaced() {
+  query "$maintenance" -v side="$replaced" <"$job/sql/drop_side.sql" >/dev/null 7>&- || return 1
+  emit "{\"event\":\"forgotten\",\"database\":\"$(json "$replaced")\"}"
 }
