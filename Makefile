@@ -18,13 +18,13 @@ demo: $(demo_venv)/stamp ## Show the whole story on a throw-away server on this 
 
 test: lint server ## Run everything: lint, unit tests, journeys against real servers
 	@echo "test: unit and journeys"
-	@$(bin)/python -m pytest -q -n 2 --dist worksteal
+	@$(bin)/python -m pytest -q -n 3 --dist worksteal
 
 unit: $(venv)/stamp ## Run the unit tests alone (seconds, no server)
 	@$(bin)/python -m pytest tests/unit
 
 journeys: server ## Run the journeys alone
-	@$(bin)/python -m pytest -q -n 2 --dist worksteal tests/journeys
+	@$(bin)/python -m pytest -q -n 3 --dist worksteal tests/journeys
 
 faults: server ## Hurt deploys and rollbacks at random: ROUNDS=300 SEED=… TRIES=100 (an hour)
 	@$(bin)/python -m tests.faults --rounds $(or $(ROUNDS),300) --tries $(or $(TRIES),100) $(if $(SEED),--seed $(SEED))

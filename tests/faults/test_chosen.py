@@ -22,7 +22,6 @@ CHOSEN = (
     ("deploy of blocks", "nightly backup", 0.5),
     ("deploy of blocks", "clock set back some seconds", 0.3),
     ("rollback", "server rebooted", 0.9),
-    ("rollback", "sshd restarted", 0.6),
 )
 """Scene, fault, and at which share of the programs that the scene runs on the server."""
 
