@@ -626,8 +626,9 @@ def _tell_here(
     console = _console(sys.stderr if json or quiet else sys.stdout)
     directory = ""
     try:
-        host = hosts_of(_typed_hosts(c))[0]
-        if host is not None and isinstance(c, Connection) and not _is_for(c, host):
+        typed = _typed_hosts(c)
+        host = hosts_of(typed)[0]
+        if _is_a_later_call(c, typed):
             return
         section = _section(c)
         settings = settings_from(section, VARIABLES, environment_of(host, section))
@@ -698,8 +699,9 @@ def _tell(  # noqa: PLR0913 - what a story may differ in
     try:
         if changes and c.config.run.dry:
             raise UsageError("fab -R changes nothing, and this command has nothing else to do", hint="Leave -R out.")
-        hosts = hosts_of(_typed_hosts(c))
-        if hosts[0] is not None and isinstance(c, Connection) and not _is_for(c, hosts[0]):
+        typed = _typed_hosts(c)
+        hosts = hosts_of(typed)
+        if _is_a_later_call(c, typed):
             return
         section = _section(c)
         for host in hosts if opens else ():
@@ -745,10 +747,21 @@ def _plain(stream: TextIO) -> Console:
     return Console(stream, {**os.environ, "TERM": "dumb"} if log.isEnabledFor(logging.DEBUG) else os.environ)
 
 
-def _is_for(c: Connection, host: str) -> bool:
-    """Tell whether this is the connection that fab makes for a host; two names may well lead to the same server."""
-    first = Connection(host, config=c.config)
-    return bool((c.original_host, c.user, c.port) == (first.original_host, first.user, first.port))
+def _is_a_later_call(c: Context, typed: str | None) -> bool:
+    """Tell whether Fabric has called for another host before: the first call has done the work.
+
+    Only a call that is known to be for a later word has nothing to do; one that is for none does the work.
+    """
+    if typed is None or not isinstance(c, Connection):
+        return False
+    first, *later = typed.split(",")  # as Fabric does, with the spaces
+    return not _is_for(c, first) and any(_is_for(c, word) for word in later)
+
+
+def _is_for(c: Connection, word: str) -> bool:
+    """Tell whether this is the connection that fab makes for a word; two names may well lead to the same server."""
+    made = Connection(word, config=c.config)
+    return bool((c.original_host, c.user, c.port) == (made.original_host, made.user, made.port))
 
 
 def _section(c: Context) -> Mapping[str, Any]:

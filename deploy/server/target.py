@@ -84,6 +84,11 @@ def hosts_of(typed: str | None) -> tuple[str | None, ...]:
     if len(set(hosts)) < len(hosts):
         raise UsageError(f"-H names a host twice: {typed}", hint="Name each host once.")
     for host in hosts:
+        if len(host.split()) > 1:
+            raise UsageError(
+                f"{host!r} names no host: there is a space in it",
+                hint="Write HOST, USER@HOST, HOST:PORT or USER@[IPV6]:PORT, several with commas between them.",
+            )
         read_address(host)
     return hosts
 
