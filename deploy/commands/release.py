@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from deploy.server.target import Server
 
 
+LOOKS = 6
+"""At a database whose lock is held by what a killed job left: a session that only held it ends by itself, within a second or two."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReleaseResult:
     """How a deploy of one server ended; `outcome` as the contract's JSON has it, or `planned` for a dry run."""
@@ -108,7 +112,8 @@ def _run(item: _Planned, who: Author, console: Console) -> ReleaseResult:
     record, error = run_job(item.server, job, console)
     applied = _applied(record)
     if isinstance(error, JobDied):
-        error, applied = _look_again(item, job.id, error)
+        error, applied = _look_again(item, job.id, error, applied)
+        error.host = item.server.name
     return ReleaseResult(
         item.server.name,
         outcome_of(record, error, "applied" if item.plan.pending or item.plan.baseline else "nothing_pending"),
@@ -129,14 +134,42 @@ def _applied(record: Record) -> tuple[str, ...]:
     return tuple(record.applied)
 
 
-def _look_again(item: _Planned, job_id: str, error: JobDied) -> tuple[DeployError, tuple[str, ...]]:
-    """A killed job can't say what it did; the ledger can."""
-    try:
-        seen = item.server.observe()
-    except DeployError:
-        return error, ()
-    if seen.database is None:
-        return error, ()
+def _look_again(
+    item: _Planned, job_id: str, error: JobDied, shown: tuple[str, ...]
+) -> tuple[DeployError, tuple[str, ...]]:
+    """A killed job can't say what it did; the ledger can, once no session of the job is at work any more.
+
+    Args:
+        item: where it ran.
+        job_id: which it was.
+        error: that it was killed.
+        shown: what it said it had applied, which stands.
+    """
+    seen = _settled(item.server)
+    if seen is None or seen.database is None:
+        said = f"applied before: {', '.join(shown)}" if shown else "nothing was seen to be applied"
+        more = "the ledger can't be read now, which would say the rest"
+        return JobDied(error.message, hint=error.hint, details=(*error.details, said, more)), shown
     applied = tuple(row.name for row in seen.ledger.applied if row.deploy_id == job_id)
+    if seen.database.locked_by:
+        said = f"applied so far: {', '.join(applied)}" if applied else "nothing is applied so far"
+        return OutcomeUnknown(
+            f"{error.message}, and its session in the database is still applying",
+            hint="See where it stands with `fab -H … status`, and deploy again once that session has ended.",
+            details=(*error.details, f"the session: {seen.database.locked_by}", said),
+        ), applied
     said = f"applied: {', '.join(applied)}" if applied else "nothing was applied"
     return JobDied(error.message, hint=error.hint, details=(*error.details, said)), applied
+
+
+def _settled(server: Server) -> Observation | None:
+    """Look until no session of a killed job is left, or one that applies is seen; None where it can't be looked at."""
+    for _ in range(LOOKS):
+        try:
+            seen = server.observe()
+        except DeployError:
+            return None
+        if seen.database is None or not seen.database.locked_by or ":apply," in seen.database.locked_by:
+            break
+        time.sleep(0.5)
+    return seen

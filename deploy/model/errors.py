@@ -309,7 +309,7 @@ class DirectoryUnusable(DeployError):
 
 
 class OutcomeUnknown(DeployError):
-    """The connection is gone and the job's end was not seen: it may have worked."""
+    """The job's end was not seen, for the connection is gone or its session in the database outlived it: it may have worked."""
 
     status = 59
 

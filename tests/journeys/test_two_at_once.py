@@ -90,7 +90,9 @@ class TestDeploysAtOnce:
         wait_until(lambda: working(site))
         for job in job_processes(site):
             run(as_root("pkill", "-9", "-s", str(job)))
-        client.wait(timeout=30)
+        said, _ = client.communicate(timeout=30)
+        assert client.returncode == 59, said
+        assert "is still applying" in said
         refused = site.fab("deploy", check=53)
         assert "a session holds the deploy lock" in refused.stdout
         wait_until_nobody_works(site)

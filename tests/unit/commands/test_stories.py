@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -272,9 +273,42 @@ class TestADeploy:
     @pytest.mark.parametrize("second_look", [ServerUnreachable("away", hint="Wait."), an_observation(database=None)])
     def test_of_a_job_that_was_killed_may_not_be_able_to_look(self, project: str, second_look: Any) -> None:  # noqa: ANN401 - a look or its error
         server = SeenServer(an_observation(), second_look, migrations_dir=project).says(BEGUN, *BACKUP, *APPLIED)
+        paper = Paper()
+        (result,) = release([server], Wish(), paper, dry_run=False)
+        assert isinstance(result.error, JobDied)
+        assert result.applied == (ONE.name,), "it was told as applied, and is"
+        assert "nothing was applied" not in told(paper, result.error)
+
+    def test_of_a_job_that_was_killed_waits_for_the_session_that_only_held_the_lock(
+        self, project: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        naps: list[float] = []
+        monkeypatch.setattr(time, "sleep", naps.append)
+        held = an_observation(database=a_database(locked_by="deploy:x, pid 76, since 2026-11-22T12:00:00Z"))
+        server = SeenServer(an_observation(), held, an_observation(), migrations_dir=project).says(BEGUN, *BACKUP)
         (result,) = release([server], Wish(), Paper(), dry_run=False)
         assert isinstance(result.error, JobDied)
-        assert result.applied == ()
+        assert len(naps) == 1
+        server = SeenServer(an_observation(), held, migrations_dir=project).says(BEGUN, *BACKUP)
+        (result,) = release([server], Wish(), Paper(), dry_run=False)
+        assert isinstance(result.error, OutcomeUnknown), "or it isn't only that"
+
+    def test_of_a_job_that_was_killed_may_go_on_in_the_database(
+        self, project: str, snapshot: SnapshotAssertion
+    ) -> None:
+        """The job and its docker client are gone, psql in the container isn't: nobody knows yet what it will have applied."""
+
+        def at_work(script: ScriptedShell) -> Observation:
+            holder = f"deploy:{script.job_id}:apply, pid 77, since 2026-11-22T12:00:05Z"
+            rows = (a_row(ONE, deploy_id=script.job_id),)
+            return an_observation(database=a_database(locked_by=holder), ledger=Ledger(exists=True, rows=rows))
+
+        server = SeenServer(an_observation(), at_work, migrations_dir=project).says(BEGUN, *BACKUP, *APPLIED)
+        paper = Paper()
+        (result,) = release([server], Wish(), paper, dry_run=False)
+        assert isinstance(result.error, OutcomeUnknown)
+        assert (result.outcome, result.applied, result.failed) == ("unknown", (ONE.name,), None)
+        assert told(paper, result.error).replace(server.script.job_id, "JOB") == snapshot
 
     def test_whose_connection_is_lost_for_good_is_of_unknown_outcome(
         self, project: str, snapshot: SnapshotAssertion
