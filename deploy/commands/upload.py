@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploy.model.errors import UsageError
+from deploy.model.observation import NO_JOB
 from deploy.plan.backup import megabytes
 from deploy.plan.transfer import Upload, is_file_here, plan_upload
 from deploy.project import author
@@ -60,7 +61,7 @@ def send_up(server: Server, what: Upload, seen: Observation, console: Console) -
     who = author(server.settings.migrations_dir)
     holder = json.dumps(
         {
-            "job": "-",
+            "job": NO_JOB,
             "command": f"the upload of {name}",
             "by": who.by,
             "from": who.source,

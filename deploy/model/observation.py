@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from deploy.model.backup import Backup
 
 
+NO_JOB = "-"
+"""The id of who holds the lock without being a job: an upload, which lives and dies with its client."""
+
+
 @dataclass(frozen=True, slots=True)
 class Holder:
     """Who is at work: the job's own words, and the step that it is at."""

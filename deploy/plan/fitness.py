@@ -18,6 +18,7 @@ from deploy.model.errors import (
     ServerUnfit,
     SettingsInvalid,
 )
+from deploy.model.observation import NO_JOB
 
 if TYPE_CHECKING:
     from deploy.model.observation import Database, Observation
@@ -93,7 +94,9 @@ def require_unlocked(seen: Observation) -> None:
     if seen.locked:
         raise LockHeld(
             f"another job is at work: {seen.holder or 'it has just begun'}",
-            hint="Watch it with `fab -H … follow`, or stop it with `fab -H … cancel`.",
+            hint="Wait: it ends by itself, or when the client that runs it is stopped."
+            if seen.holder and seen.holder.job == NO_JOB
+            else "Watch it with `fab -H … follow`, or stop it with `fab -H … cancel`.",
         )
     if seen.database and seen.database.locked_by:
         raise LockHeld(

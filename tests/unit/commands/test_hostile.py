@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ from tests.unit.server.test_observation import DATABASE, FACTS, HOLDER, MANIFEST
 from tests.unit.values import a_migration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from deploy.model.observation import Observation
 
@@ -59,6 +60,14 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> str:
     for migration in (a_migration(1), a_migration(2)):
         (folder / migration.name).write_bytes(migration.content)
     return str(folder)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def hurry() -> Iterator[None]:
+    """What is looked at again after a moment is looked at again at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "sleep", lambda _: None)
+        yield
 
 
 def mangled(data: st.DataObject, found: dict[str, Any]) -> dict[str, Any]:

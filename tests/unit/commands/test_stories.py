@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
     from syrupy.assertion import SnapshotAssertion
 
-    from deploy.model.observation import Observation
+    from deploy.model.observation import Holder, Observation
 
 ONE, TWO, THREE = (a_migration(n) for n in range(1, 4))
 THEIRS = dict.fromkeys(SCRIPTS, FOREIGN)
@@ -717,7 +717,7 @@ class TestRepair:
 
 
 class TestFollowing:
-    SEEN = an_observation(last_job="20261122_115500_c0ffee00 0123456789abcdef", locked=True)
+    SEEN = an_observation(last_job=f"{HOLDER.job} 0123456789abcdef", locked=True, holder=HOLDER)
 
     def test_shows_a_job_to_its_end_but_asks_nothing(self, snapshot: SnapshotAssertion) -> None:
         ended = event("ended", outcome="done", reason="")
@@ -734,6 +734,49 @@ class TestFollowing:
     def test_needs_a_job(self) -> None:
         with pytest.raises(NoJob, match="none was ever started"):
             watch(SeenServer(), Paper())
+
+    def test_shows_the_last_job_where_nobody_is_at_work(self) -> None:
+        over = replace(self.SEEN, locked=False, holder=None)
+        ended = event("ended", outcome="done", reason="")
+        assert watch(SeenServer(over).says(BEGUN, ended, mark="0123456789abcdef"), Paper()).ended
+
+    @pytest.mark.parametrize("command", [watch, cancel])
+    @pytest.mark.parametrize(
+        ("holder", "words", "do"),
+        [
+            (None, "a job has just begun", "Run the command again."),
+            (replace(HOLDER, job="20261122_120000_0badcafe"), "a job has just begun", "Run the command again."),
+            (
+                replace(HOLDER, job="-", command="the upload of x.sql.gz", step="upload"),
+                "no job: the upload of x.sql.gz by alice from laptop since 2026-11-22T11:55:00Z, at: upload",
+                "Wait: it ends by itself",
+            ),
+        ],
+        ids=["nobody yet", "another than the last", "an upload"],
+    )
+    def test_is_not_of_an_older_job_than_the_one_at_work(
+        self,
+        command: Callable[[SeenServer, Paper], object],
+        holder: Holder | None,
+        words: str,
+        do: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """The last one that was written down may be over for long: to stop that would say that nobody is at work any more."""
+        monkeypatch.setattr(time, "sleep", lambda _: None)
+        server = SeenServer(replace(self.SEEN, holder=holder)).says(BEGUN, mark="0123456789abcdef")
+        with pytest.raises(NoJob, match=words) as none:
+            command(server, Paper())
+        assert none.value.hint.startswith(do)
+        assert server.script.told == []
+
+    def test_is_of_the_job_that_says_its_name_a_moment_later(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        naps: list[float] = []
+        monkeypatch.setattr(time, "sleep", naps.append)
+        server = SeenServer(replace(self.SEEN, holder=None), self.SEEN)
+        cancel(server, Paper())
+        assert len(naps) == 1
+        assert any(HOLDER.job in word for word in server.script.told[0])
 
     def test_can_be_cancelled(self, snapshot: SnapshotAssertion) -> None:
         server, paper = SeenServer(self.SEEN), Paper()

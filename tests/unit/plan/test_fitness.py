@@ -53,6 +53,11 @@ class TestAnUnfitServer:
             ),
             pytest.param({"locked": True, "holder": HOLDER}, LockHeld, id="job at work"),
             pytest.param({"locked": True}, LockHeld, id="job begins"),
+            pytest.param(
+                {"locked": True, "holder": replace(HOLDER, job="-", command="the upload of x")},
+                LockHeld,
+                id="upload at work",
+            ),
             pytest.param({"database": a_database(locked_by="psql, pid 7, since noon")}, LockHeld, id="session at work"),
         ],
     )
