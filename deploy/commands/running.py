@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from deploy.commands.patience import patient
 from deploy.job.outcome import Record, explain
-from deploy.job.runner import come_back, start
-from deploy.model.errors import ConnectionLost, DeployError, DirectoryUnusable, NoTerminal, OutcomeUnknown
+from deploy.job.runner import MOST_LOSSES, come_back, start, unknown
+from deploy.model.errors import ConnectionLost, DeployError, DirectoryUnusable, LoginRefused, NoTerminal, OutcomeUnknown
 from deploy.model.event import ConfirmationAwaited, RehearsalTimed, ServerSaid
 from deploy.server.trace import log
 
@@ -96,10 +96,14 @@ def _ask(console: Console, question: str, patience: Patience | None) -> bool:
 def _answer(server: Server, job_id: str, *, yes: bool) -> None:
     """Hand the operator's answer to the job that waits for it."""
     path = f"{server.remote_dir}/.deploy/jobs/{job_id}/answer.{'yes' if yes else 'no'}"
+    losses = 0
     while True:
         try:
             done = server.shell.run(["sh", "-c", 'umask 077; : >"$1"', "answer", path])
-        except ConnectionLost as lost:
+        except (ConnectionLost, LoginRefused) as lost:
+            losses += 1
+            if losses > MOST_LOSSES:
+                raise unknown(f"{lost.message}, {losses} times", server.shell) from lost
             # whether it got there isn't known, and to say it twice does no harm
             come_back(server.shell, lost, started=True)
         else:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from deploy.job.build import TAR_FORMAT, add_file
 from deploy.job.scripts import assignments, script
-from deploy.model.errors import ConnectionLost, DeployError, OutcomeUnknown, ServerTalksNonsense
+from deploy.model.errors import ConnectionLost, DeployError, LoginRefused, OutcomeUnknown, ServerTalksNonsense
 from deploy.model.event import ConnectionDropped, ConnectionRestored, Event, ServerSaid, event_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from deploy.model.job import Job
-    from deploy.server.shell import Shell
+    from deploy.server.shell import Shell, Stream
 
 NOT_STARTED = 3
 NO_SUCH_JOB = 4
@@ -69,6 +69,7 @@ def start(shell: Shell, job: Job, remote_dir: str) -> Iterator[Event]:
 
     Raises:
         ConnectionLost: the connection broke and nothing has been started.
+        LoginRefused: the server runs no program, and nothing has been started.
         OutcomeUnknown: the connection broke for good while the job was running.
     """
     base = f"{remote_dir}/.deploy"
@@ -110,7 +111,9 @@ def _follow(shell: Shell, argv: Sequence[str], stdin: bytes, log: LogReader, dir
             with shell.stream(argv, stdin=stdin) as stream:
                 for chunk in stream:
                     yield from log.feed(chunk)
-        except ConnectionLost as lost:
+        except (ConnectionLost, LoginRefused) as lost:
+            if isinstance(lost, LoginRefused) and log.offset == 0 and losses_in_all == 0:
+                raise  # nothing was started
             heard = log.offset > before or (stream is not None and stream.stderr)
             losses = 0 if heard else losses + 1
             losses_in_all += 1
@@ -126,22 +129,26 @@ def _follow(shell: Shell, argv: Sequence[str], stdin: bytes, log: LogReader, dir
         if stream.status in (0, NOT_STARTED):
             yield from log.rest()
             return
-        if stream.status == NO_SUCH_JOB and log.offset == 0:
-            raise ConnectionLost(
-                "the connection broke before the job was started: nothing was changed",
-                hint="Run the command again.",
-            )
         if log.offset == 0:
-            said = stream.stderr.decode(errors="replace").strip().splitlines()
-            raise ServerTalksNonsense(
-                f"the job could not be started: {printable(said[-1]) if said else f'status {stream.status}'}",
-                hint="`fab -H … doctor` looks at what the server lacks.",
-            )
+            raise not_started(stream)
         stalls = 0 if log.offset > before else stalls + 1
         if stalls > MOST_STALLS:
             raise unknown(f"the job's log can't be read any more (status {stream.status})", shell)
         time.sleep(stalls)
         argv, stdin = _follow_argv(directory, log.offset), b""
+
+
+def not_started(stream: Stream) -> DeployError:
+    """Return why an execution ended without a word of the job."""
+    if stream.status == NO_SUCH_JOB:
+        return ConnectionLost(
+            "the connection broke before the job was started: nothing was changed", hint="Run the command again."
+        )
+    said = stream.stderr.decode(errors="replace").strip().splitlines()
+    return ServerTalksNonsense(
+        f"the job could not be started: {printable(said[-1]) if said else f'status {stream.status}'}",
+        hint="`fab -H … doctor` looks at what the server lacks.",
+    )
 
 
 def unknown(why: str, shell: Shell) -> OutcomeUnknown:
@@ -150,7 +157,7 @@ def unknown(why: str, shell: Shell) -> OutcomeUnknown:
     )
 
 
-def come_back(shell: Shell, lost: ConnectionLost, *, started: bool) -> None:
+def come_back(shell: Shell, lost: ConnectionLost | LoginRefused, *, started: bool) -> None:
     """Connect again, for a while; what the job does meanwhile is its own affair."""
     reopen = getattr(shell, "reopen", None)
     until = time.monotonic() + COME_BACK_FOR_S

@@ -28,6 +28,7 @@ from deploy.model.errors import (
     DirectoryUnusable,
     JobDied,
     LockHeld,
+    LoginRefused,
     MigrationFailed,
     NoJob,
     NotConfirmed,
@@ -42,6 +43,7 @@ from deploy.plan.release import Wish
 from deploy.project import read_sources
 from deploy.report import document
 from deploy.report.console import Console
+from deploy.server.shell import Completed
 from tests.screen import Screen
 from tests.unit.commands.server import Paper, ScriptedShell, SeenServer
 from tests.unit.report.test_terminal import UTF8, Tty
@@ -396,6 +398,27 @@ class TestARollback:
         assert isinstance(result.error, DirectoryUnusable)
         message = result.error.message.replace(server.script.job_id, "ID")
         assert (message, result.error.hint) == snapshot
+
+    @pytest.mark.parametrize("times", [3, 99])
+    def test_hands_the_answer_over_however_often_it_takes(
+        self, typing: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, times: int
+    ) -> None:
+        """The job waits for it: that no channel can be opened is no refusal any more."""
+        typing("yes\n")
+        monkeypatch.setattr(time, "sleep", lambda _: None)
+        ended = event("ended", outcome="done", reason="", replaced_database=REPLACED.name)
+        server = SeenServer(self.SEEN).says(*self.ASKED, ended)
+        refusals = [LoginRefused("it runs no program", hint="Check MaxSessions.")] * times
+
+        def run(*_: object, **__: object) -> Completed:
+            if refusals:
+                raise refusals.pop()
+            return Completed(0, b"", b"")
+
+        monkeypatch.setattr(server.script, "run", run)
+        monkeypatch.setattr(server.script, "reopen", lambda: None, raising=False)
+        result = rollback(server, "latest", Paper(), assume_yes=False, dry_run=False)
+        assert result.outcome == ("rolled_back" if times == 3 else "unknown")
 
     def test_takes_ctrl_c_for_a_no(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def impatient() -> str:

@@ -17,7 +17,14 @@ from hypothesis import strategies as st
 
 from deploy.job import runner
 from deploy.job.runner import LONGEST_LINE, LONGEST_SAID, MOST_PARTS, LogReader, cleaned, follow, pack, printable, start
-from deploy.model.errors import ConnectionLost, OutcomeUnknown, ServerTalksNonsense, ServerUnreachable
+from deploy.model.errors import (
+    ConnectionLost,
+    DeployError,
+    LoginRefused,
+    OutcomeUnknown,
+    ServerTalksNonsense,
+    ServerUnreachable,
+)
 from deploy.model.event import (
     ConnectionDropped,
     ConnectionRestored,
@@ -38,6 +45,7 @@ JOB = Job("20261122_120000_01234567", MARK, "deploy", {"job.sh": b"true\n", "SHA
 BEGUN = f'@{MARK} {{"event":"begun","job":"j","command":"deploy"}}\n'.encode()
 ENDED = f'@{MARK} {{"event":"ended","outcome":"done","reason":""}}\n'.encode()
 LOST = ConnectionLost("the connection broke", hint="Try again.")
+NO_CHANNEL = LoginRefused("the server lets us in, but runs no program", hint="Check MaxSessions.")
 DONE = [JobBegun("j", "deploy"), JobEnded("done", "")]
 
 LOG_LINES = st.one_of(
@@ -167,7 +175,7 @@ class Talk:
     """One execution: what is said, and how it ends; an error stands for a connection that broke."""
 
     chunks: Sequence[bytes] = ()
-    end: int | ConnectionLost | None = 0
+    end: int | DeployError | None = 0
     stderr: bytes = b""
 
     def __enter__(self) -> Self:
@@ -177,12 +185,12 @@ class Talk:
 
     def __iter__(self) -> Iterator[bytes]:
         yield from self.chunks
-        if isinstance(self.end, ConnectionLost):
+        if isinstance(self.end, DeployError):
             raise self.end
 
     @property
     def status(self) -> int | None:
-        assert not isinstance(self.end, ConnectionLost)
+        assert not isinstance(self.end, DeployError)
         return self.end
 
 
@@ -197,7 +205,10 @@ class ScriptedShell:
 
     def stream(self, argv: Sequence[str], *, stdin: bytes = b"", silence_s: float = 25.0) -> Talk:
         self.asked.append((argv, stdin))
-        return self.talks.pop(0)
+        talk = self.talks.pop(0)
+        if isinstance(talk.end, LoginRefused):
+            raise talk.end
+        return talk
 
     def reopen(self) -> None:
         if error := self.reopens.pop(0):
@@ -311,6 +322,24 @@ class TestAJob:
     def test_is_of_unknown_outcome_where_every_connection_stays_silent(self, naps: list[float]) -> None:
         shell = ScriptedShell([Talk([BEGUN], LOST), *[Talk([], LOST)] * 99], [None] * 99)
         with pytest.raises(OutcomeUnknown, match=", 12 times"):
+            list(started(shell))
+
+    def test_is_refused_only_where_no_program_could_be_started_at_all(self) -> None:
+        with pytest.raises(LoginRefused):
+            list(started(ScriptedShell([Talk(end=NO_CHANNEL)])))
+
+    @pytest.mark.parametrize(
+        "first", [Talk([BEGUN], LOST), Talk([], LOST), Talk([BEGUN], 1)], ids=["heard", "unheard", "ended"]
+    )
+    def test_is_gone_on_with_where_no_channel_can_be_opened_for_a_while(self, naps: list[float], first: Talk) -> None:
+        """The server can't fork, or MaxSessions is reached: the job goes on all the same."""
+        rest = [ENDED] if first.chunks else [BEGUN + ENDED]
+        shell = ScriptedShell([first, *[Talk(end=NO_CHANNEL)] * 5, Talk(rest)], [None] * 9)
+        assert list(started(shell))[-1] == DONE[1]
+
+    def test_is_of_unknown_outcome_where_no_channel_can_be_opened_any_more(self, naps: list[float]) -> None:
+        shell = ScriptedShell([Talk([BEGUN], LOST), *[Talk(end=NO_CHANNEL)] * 99], [None] * 99)
+        with pytest.raises(OutcomeUnknown, match="runs no program, 12 times: how the job ends isn't known"):
             list(started(shell))
 
     def test_is_followed_on_as_long_as_anything_is_heard_of_it(self, naps: list[float]) -> None:
