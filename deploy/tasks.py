@@ -704,12 +704,12 @@ def _tell(  # noqa: PLR0913 - what a story may differ in
         if _is_a_later_call(c, typed):
             return
         section = _section(c)
+        several = len(hosts) > 1
         for host in hosts if opens else ():
             servers.current = host or "local"
             with console.busy(f"connecting to {host}") if host else nullcontext():
                 servers.append(open_server(c, host, section, variables=VARIABLES, ssh_config_file=_ssh_config_file()))
         documents, error = story(servers, console)
-        several = len(hosts) > 1
     except DeployError as refused:
         refused.host = refused.host or servers.current
         log.debug("refused", exc_info=refused)

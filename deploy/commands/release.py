@@ -71,7 +71,7 @@ def release(servers: Sequence[Server], wish: Wish, console: Console, *, dry_run:
         elif any(r.error for r in results) or (results and console.asked_to_leave):
             results.append(ReleaseResult(item.server.name, "not_started"))
         else:
-            results.append(_run(item, who, console))
+            results.append(_tried(item, who, console))
             console.release_result(results[-1])
     if console.asked_to_leave and results[-1].outcome == "not_started" and not any(r.error for r in results):
         console.release_table(results)
@@ -99,6 +99,15 @@ def _plan(server: Server, wish: Wish, who: Author, *, dry_run: bool) -> _Planned
     plan = plan_release(sources.migrations, ours, seen, server.settings, wish)
     scripts = by_hand_files(server.settings, server.remote_dir, who.version)
     return _Planned(server, seen, sources, replace(plan, install=is_outdated(seen, scripts)))
+
+
+def _tried(item: _Planned, who: Author, console: Console) -> ReleaseResult:
+    """Deploy to one server; that its job can't be started is a result too, beside those of the servers before it."""
+    try:
+        return _run(item, who, console)
+    except DeployError as refused:
+        refused.host = refused.host or item.server.name
+        return ReleaseResult(item.server.name, "refused", error=refused)
 
 
 def _run(item: _Planned, who: Author, console: Console) -> ReleaseResult:

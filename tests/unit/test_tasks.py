@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,9 @@ from invoke.exceptions import Exit
 from paramiko.config import SSHConfig
 
 from deploy import tasks
-from deploy.model.errors import DeployError, MigrationsNotFound
+from deploy.model.errors import DeployError, MigrationsNotFound, ServerUnreachable
+from deploy.server import target
+from tests.unit.commands.server import SeenServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,3 +94,24 @@ class TestATask:
 
         assert fab(hosts, lambda c: tasks._tell(c, story, json=False, opens=False)) == 10  # noqa: SLF001
         assert "names no host" in capsys.readouterr().out
+
+
+class TestTheDocument:
+    def test_of_several_hosts_is_one_of_hosts_where_one_cant_be_reached_too(
+        self, fab: Fab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def open_server(_c: Connection, host: str, *_: object, **__: object) -> Any:  # noqa: ANN401
+            if host == "db2":
+                raise ServerUnreachable("no route to db2", hint="Wait.")
+            return SeenServer(host=host)
+
+        monkeypatch.setattr(target, "open_server", open_server)
+        assert fab("db1,db2", lambda c: tasks._tell(c, nothing, json=True)) == 60  # noqa: SLF001
+        (refusal,) = json.loads(capsys.readouterr().out)["hosts"]
+        assert (refusal["host"], refusal["outcome"], refusal["error"]["status"]) == ("db2", "refused", 60)
+        assert fab("db2", lambda c: tasks._tell(c, nothing, json=True)) == 60  # noqa: SLF001
+        assert json.loads(capsys.readouterr().out)["host"] == "db2"
+
+
+def nothing(_servers: list[Any], _console: Console) -> Told:
+    return [], None

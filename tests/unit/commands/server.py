@@ -25,11 +25,15 @@ if TYPE_CHECKING:
 
 @dataclass
 class Log:
-    """What a job's log says; lists are events, texts are what programs said. `status` is that of following it."""
+    """What a job's log says; lists are events, texts are what programs said. `status` is that of following it.
+
+    `lost` comes after its lines, `refused` in place of them: nothing is started.
+    """
 
     lines: Sequence[str | dict[str, Any]]
     status: int | None = 0
     lost: DeployError | None = None
+    refused: DeployError | None = None
     mark: str = ""
     stderr: bytes = b""
 
@@ -63,6 +67,8 @@ class ScriptedShell:
 
     def stream(self, argv: Sequence[str], *, stdin: bytes | Path = b"", silence_s: float = 25.0) -> Log:
         log = self.logs.pop(0)
+        if log.refused:
+            raise log.refused
         if not log.mark:  # a job is started, and says its id and its mark
             self.job_id, log.mark = argv[-3], argv[-1]
         return log

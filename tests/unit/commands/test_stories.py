@@ -45,7 +45,7 @@ from deploy.report import document
 from deploy.report.console import Console
 from deploy.server.shell import Completed
 from tests.screen import Screen
-from tests.unit.commands.server import Paper, ScriptedShell, SeenServer
+from tests.unit.commands.server import Log, Paper, ScriptedShell, SeenServer
 from tests.unit.report.test_terminal import UTF8, Tty
 from tests.unit.values import HOLDER, a_backup, a_database, a_migration, a_row, an_observation, ledger_of
 
@@ -252,6 +252,26 @@ class TestADeploy:
         others = [SeenServer(host=host, migrations_dir=project) for host in ("db2", "db3", "db4")]
         results = release([failing, *others], Wish(), Paper(), dry_run=False)
         assert [r.outcome for r in results] == ["refused", "not_started", "not_started", "not_started"]
+
+    @pytest.mark.parametrize(
+        ("says", "status"),
+        [({"lines": [], "status": 127}, 66), ({"lines": [], "refused": LoginRefused("none", hint="Mend.")}, 63)],
+        ids=["no program starts", "no channel opens"],
+    )
+    def test_to_several_servers_tells_of_those_before_one_that_starts_no_job(
+        self, project: str, says: dict[str, Any], status: int
+    ) -> None:
+        done = SeenServer(host="db1", migrations_dir=project).says(
+            BEGUN, event("ended", outcome="done", reason="", rows=settled(_001=True, _002=True))
+        )
+        failing = SeenServer(host="db2", migrations_dir=project)
+        failing.script.logs.append(Log(**says))
+        last = SeenServer(host="db3", migrations_dir=project)
+        results = release([done, failing, last], Wish(), Paper(), dry_run=False)
+        assert [r.outcome for r in results] == ["applied", "refused", "not_started"]
+        assert results[0].applied == (ONE.name, TWO.name)
+        assert results[1].error
+        assert (results[1].error.status, results[1].error.host) == (status, "db2")
 
     def test_touches_no_server_where_one_of_them_is_unfit(self, project: str) -> None:
         fit, unfit = SeenServer(migrations_dir=project), SeenServer(an_observation(locked=True), migrations_dir=project)
