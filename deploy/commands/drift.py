@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deploy.commands.running import run_job
+from deploy.commands.running import begun, run_job
 from deploy.job.build import Setting
 from deploy.job.compile import compile_drift
 from deploy.model.errors import MigrationsNotFound, MigrationUnreadable, ServerTalksNonsense
@@ -64,7 +64,8 @@ def drift(server: Server, init: str, console: Console) -> DriftResult:
     _, error = run_job(server, job, console)
     if error:
         raise error
-    expected, actual = _schemas(server, f"{server.remote_dir}/.deploy/jobs/{job.id}/drift.tar.gz")
+    with begun():
+        expected, actual = _schemas(server, f"{server.remote_dir}/.deploy/jobs/{job.id}/drift.tar.gz")
     found = find_drift(expected, actual, server.settings.drift_ignore)
     return DriftResult(server.name, found, len(files), path, explain_drift(found))
 

@@ -107,7 +107,7 @@ def _tried(item: _Planned, who: Author, console: Console) -> ReleaseResult:
         return _run(item, who, console)
     except DeployError as refused:
         refused.host = refused.host or item.server.name
-        return ReleaseResult(item.server.name, "refused", error=refused)
+        return ReleaseResult(item.server.name, refused.outcome, error=refused)
 
 
 def _run(item: _Planned, who: Author, console: Console) -> ReleaseResult:
@@ -123,6 +123,7 @@ def _run(item: _Planned, who: Author, console: Console) -> ReleaseResult:
     if isinstance(error, JobDied):
         error, applied = _look_again(item, job.id, error, applied)
         error.host = item.server.name
+        error.outcome = outcome_of(record, error, "")
     return ReleaseResult(
         item.server.name,
         outcome_of(record, error, "applied" if item.plan.pending or item.plan.baseline else "nothing_pending"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from deploy.model.event import ConfirmationAwaited, RehearsalTimed, ServerSaid
 from deploy.server.trace import log
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from deploy.commands.patience import Patience
     from deploy.model.event import Event
     from deploy.model.job import Job
@@ -51,7 +54,18 @@ def run_job(server: Server, job: Job, console: Console, *, question: str = "") -
         error = explain(record, server.name)
     if error:
         error.host = server.name
+        error.outcome = outcome_of(record, error, "")
     return record, error
+
+
+@contextmanager
+def begun() -> Iterator[None]:
+    """Call what goes wrong a failure, not a refusal: something was begun before."""
+    try:
+        yield
+    except DeployError as error:
+        error.outcome = "failed" if error.outcome == DeployError.outcome else error.outcome
+        raise
 
 
 def outcome_of(record: Record, error: DeployError | None, done: str) -> str:
@@ -59,7 +73,7 @@ def outcome_of(record: Record, error: DeployError | None, done: str) -> str:
     if error is None:
         return done
     if isinstance(error, OutcomeUnknown):
-        return "unknown"
+        return error.outcome
     not_confirmed = record.failed is not None and record.failed.reason == "not_confirmed"
     return "refused" if record.refused or not_confirmed or isinstance(error, ConnectionLost) else "failed"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from deploy.commands.fetch import make_directory
-from deploy.commands.running import run_job
+from deploy.commands.running import begun, run_job
 from deploy.job.build import Setting
 from deploy.job.compile_salvage import compile_salvage
 from deploy.job.runner import UNREADABLE, json_from
@@ -65,13 +65,16 @@ def salvage(  # noqa: PLR0913 - the flags of the command
     if error:
         raise error
     there = f"{server.remote_dir}/.deploy/jobs/{job.id}/salvage"
-    report = _report(server, f"{there}/report")
-    if table and not report:
-        raise UsageError(
-            f"{replaced} has no table {table}", hint="Write it as in SQL, with its schema: --table=public.orders"
+    with begun():
+        report = _report(server, f"{there}/report")
+        if table and not report:
+            raise UsageError(
+                f"{replaced} has no table {table}", hint="Write it as in SQL, with its schema: --table=public.orders"
+            )
+        tables = tuple(
+            _bring(server, line, there, directory / table_file(line["table"], form), console) for line in report
         )
-    tables = tuple(_bring(server, line, there, directory / table_file(line["table"], form), console) for line in report)
-    server.shell.run(["rm", "-rf", "--", there])
+        server.shell.run(["rm", "-rf", "--", there])
     shown = tuple(t for t in tables if t.rows != 0 or table)
     return SalvageResult(server.name, replaced, shown, _failure(report))
 

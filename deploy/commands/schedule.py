@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deploy.commands.running import run_job
+from deploy.commands.running import begun, run_job
 from deploy.job.build import Setting
 from deploy.job.by_hand import by_hand_files, compile_install, is_outdated
 from deploy.model.errors import DirectoryUnusable, ServerUnfit
@@ -82,10 +82,12 @@ def _write_crontab(server: Server, text: bytes) -> None:
     done = server.shell.run(["crontab", "-"], stdin=text)
     if done.status != 0:
         raise _refusal(done)
-    if read_crontab(server) != text:
-        raise ServerUnfit(
-            "the crontab isn't what was written", hint="Look at it with crontab -l; did somebody else edit it just now?"
-        )
+    with begun():
+        if read_crontab(server) != text:
+            raise ServerUnfit(
+                "the crontab isn't what was written",
+                hint="Look at it with crontab -l; did somebody else edit it just now?",
+            )
 
 
 def _refusal(done: Completed) -> ServerUnfit:
@@ -119,5 +121,6 @@ def _require_script(server: Server, console: Console) -> None:
     _, error = run_job(server, compile_install(at, files), console)
     if error:
         raise error
-    if server.observe().scripts.get(SCRIPT) is None:
-        raise ServerUnfit(f"{SCRIPT} could not be installed", hint="Look at the owner and the disk of remote_dir.")
+    with begun():
+        if server.observe().scripts.get(SCRIPT) is None:
+            raise ServerUnfit(f"{SCRIPT} could not be installed", hint="Look at the owner and the disk of remote_dir.")

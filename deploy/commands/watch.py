@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from deploy.commands.running import trace_event
+from deploy.commands.running import begun, outcome_of, trace_event
 from deploy.job.outcome import Record, explain
 from deploy.job.runner import follow
 from deploy.job.scripts import assignments, script, settings_head
@@ -42,6 +42,7 @@ def watch(server: Server, console: Console) -> Record:
                 console.tried(record.tried)
     error = explain(record, server.name)
     if error:
+        error.outcome = outcome_of(record, error, "")
         raise error
     return record
 
@@ -59,12 +60,13 @@ def cancel(server: Server, console: Console) -> None:
     job_id, _ = _job_in(seen)
     console.note(f"cancelling {job_id}")
     began = time.monotonic()
-    done = server.shell.run(["sh", "-c", cancel_script(server, job_id)], timeout_s=CANCEL_TIMEOUT_S)
-    if done.status != 0:
-        raise JobDied(
-            f"{job_id} didn't end within {time.monotonic() - began:.0f} s",
-            hint="Watch it with `fab -H … follow`; on the server, look what its processes do.",
-        )
+    with begun():
+        done = server.shell.run(["sh", "-c", cancel_script(server, job_id)], timeout_s=CANCEL_TIMEOUT_S)
+        if done.status != 0:
+            raise JobDied(
+                f"{job_id} didn't end within {time.monotonic() - began:.0f} s",
+                hint="Watch it with `fab -H … follow`; on the server, look what its processes do.",
+            )
 
 
 def cancel_script(server: Server, job_id: str) -> str:

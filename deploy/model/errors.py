@@ -17,10 +17,13 @@ class DeployError(Exception):
 
     Attributes:
         host: which of several servers it is about, as -H names it; None until somebody says so.
+        outcome: what became of the command in one word of the contract: `refused` where nothing was begun, `failed` where a job was,
+            `unknown` where nobody saw its end.
     """
 
     status = 1
     host: str | None = None
+    outcome = "refused"
 
     def __init__(self, message: str, *, hint: str, details: tuple[str, ...] = ()) -> None:
         super().__init__(message)
@@ -312,6 +315,7 @@ class OutcomeUnknown(DeployError):
     """The job's end was not seen, for the connection is gone or its session in the database outlived it: it may have worked."""
 
     status = 59
+    outcome = "unknown"
 
 
 # 60s: connection and host key

@@ -45,8 +45,8 @@ def error_document(error: DeployError | None, host: str) -> dict[str, Any] | Non
 
 
 def refusal_document(error: DeployError, host: str) -> dict[str, Any]:
-    """A command that was refused before it did anything."""
-    return {"host": host, "outcome": "refused", "error": error_document(error, host)}
+    """A command of which there is nothing to tell but its error; it was refused, if it hadn't begun anything."""
+    return {"host": host, "outcome": error.outcome, "error": error_document(error, host)}
 
 
 def release_document(result: ReleaseResult) -> dict[str, Any]:

@@ -157,7 +157,7 @@ def _document_of_job(job: FollowedJob, documents: Sequence[Document], error: Dep
         "host": said.get("host"),
         "job": job.id,
         "command": job.command,
-        "outcome": "failed" if error else _DONE.get(job.command, "ok"),
+        "outcome": error.outcome if error else _DONE.get(job.command, "ok"),
         "applied": [row.name for row in record.ended.rows if row.finished] if record.ended else [],
         "failed": record.at_work if error else None,
         "backup": record.backup.name if record.backup else None,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from deploy.commands.backups import back_up, backups, verify
+from deploy.commands.drift import drift
 from deploy.commands.look import entries, history, status
 from deploy.commands.release import ReleaseResult, directory_sum, release
 from deploy.commands.repair import repair
@@ -836,6 +837,81 @@ class TestFollowing:
         server.script.status = 1
         with pytest.raises(JobDied, match="didn't end within"):
             cancel(server, Paper())
+
+
+def drop(server: SeenServer, console: Paper) -> None:
+    forget(server, console, assume_yes=True)
+
+
+def compare(server: SeenServer, console: Paper) -> None:
+    drift(server, "", console)
+
+
+class TestAnErrorOfAJob:
+    """A command that raises it has nothing else to tell."""
+
+    COMMANDS = pytest.mark.parametrize("command", [drop, repair, compare])
+    SEEN = an_observation(database=a_database(replaced=(REPLACED,)))
+
+    def raised(self, command: Callable[[SeenServer, Paper], object], server: SeenServer) -> str:
+        with pytest.raises(DeployError) as raised:
+            command(server, Paper())
+        return str(document.refusal_document(raised.value, "prod")["outcome"])
+
+    @COMMANDS
+    @pytest.mark.parametrize(
+        ("lines", "outcome"),
+        [
+            (
+                [BEGUN, event("failed", reason="database", detail="x"), event("ended", outcome="failed", reason="x")],
+                "failed",
+            ),
+            ([BEGUN], "failed"),
+            (
+                [
+                    BEGUN,
+                    event("failed", reason="outcome_unknown", detail=""),
+                    event("ended", outcome="failed", reason="x"),
+                ],
+                "unknown",
+            ),
+            ([event("not_started", reason="upload")], "refused"),
+        ],
+        ids=["failed", "killed", "unknown", "not started"],
+    )
+    def test_is_no_refusal_where_it_had_begun(
+        self, project: str, command: Callable[[SeenServer, Paper], object], lines: list[Line], outcome: str
+    ) -> None:
+        assert self.raised(command, SeenServer(self.SEEN, migrations_dir=project).says(*lines)) == outcome
+
+    @COMMANDS
+    def test_is_unknown_where_nobody_saw_its_end(
+        self, project: str, command: Callable[[SeenServer, Paper], object]
+    ) -> None:
+        lost = ConnectionLost("the connection broke", hint="Try again.")
+        assert self.raised(command, SeenServer(self.SEEN, migrations_dir=project).says(BEGUN, lost=lost)) == "unknown"
+
+    @COMMANDS
+    def test_is_a_refusal_where_nothing_was_begun(
+        self, project: str, command: Callable[[SeenServer, Paper], object]
+    ) -> None:
+        seen = replace(self.SEEN, locked=True)
+        assert self.raised(command, SeenServer(seen, migrations_dir=project)) == "refused"
+
+    def test_that_is_followed_is_the_jobs_own(self) -> None:
+        for reason, outcome in [("database", "failed"), ("outcome_unknown", "unknown"), ("not_confirmed", "refused")]:
+            ended = [event("failed", reason=reason, detail=""), event("ended", outcome="failed", reason=reason)]
+            server = SeenServer(TestFollowing.SEEN).says(BEGUN, *ended, mark="0123456789abcdef")
+            assert self.raised(watch, server) == outcome
+
+    def test_comes_after_the_job_where_its_result_cant_be_read(self, project: str) -> None:
+        server = SeenServer(self.SEEN, migrations_dir=project).says(BEGUN, event("ended", outcome="done", reason=""))
+        assert self.raised(compare, server) == "failed"
+
+    def test_says_that_a_job_goes_on_that_should_have_been_cancelled(self) -> None:
+        server = SeenServer(TestFollowing.SEEN)
+        server.script.status = 1
+        assert self.raised(cancel, server) == "failed"
 
 
 class TestAResult:

@@ -276,7 +276,9 @@ class TestADocument:
     @pytest.mark.parametrize("task", DOCUMENTS)
     @given(errors)
     def test_of_a_refusal_is_as_every_schema_says(self, task: str, error: DeployError) -> None:
-        assert schemas.problem(task, document.refusal_document(error, "prod")) is None
+        for outcome in ("refused", "failed", "unknown"):
+            error.outcome = outcome
+            assert schemas.problem(task, document.refusal_document(error, "prod")) is None
 
     def test_is_tried_for_every_schema(self) -> None:
         assert sorted(DOCUMENTS) == schemas.names()

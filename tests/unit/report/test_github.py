@@ -12,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.job.outcome import Record
-from deploy.model.errors import JobDied, LockHeld, MigrationEdited, MigrationFailed, MigrationInvalid
+from deploy.model.errors import (
+    DeployError,
+    JobDied,
+    LockHeld,
+    MigrationEdited,
+    MigrationFailed,
+    MigrationInvalid,
+    OutcomeUnknown,
+)
 from deploy.model.event import (
     BackupStarted,
     BackupTaken,
@@ -163,6 +171,7 @@ FAILED = MigrationFailed(
     hint="Mend it, and see `fab -H … status`",
     details=("LINE 3:        total", "               ^", "nothing was applied"),
 )
+FAILED.outcome = "failed"  # as whoever ran or followed the job says
 TEXT = "-- total\nSELECT 1;\nCREATE VIEW v AS\nSELECT id,\n\ttotal\nFROM orders\n;\n".replace("\t", "       ")
 
 
@@ -231,8 +240,11 @@ class TestTheOutputs:
         two["error"] = {"status": 28}
         assert document_of([one, two], [], FAILED) == {"outcome": "failed", "hosts": [one, two]}
 
-    @pytest.mark.parametrize(("error", "outcome"), [(None, "applied"), (FAILED, "failed")])
-    def test_of_a_followed_job_are_its_own(self, error: MigrationFailed | None, outcome: str) -> None:
+    @pytest.mark.parametrize(
+        ("error", "outcome"),
+        [(None, "applied"), (FAILED, "failed"), (OutcomeUnknown("the database is away", hint="Wait."), "unknown")],
+    )
+    def test_of_a_followed_job_are_its_own(self, error: DeployError | None, outcome: str) -> None:
         record = Record(
             backup=BackupTaken("pre_deploy_1.sql.gz", 1, "0", 1, 1),
             ended=JobEnded(
