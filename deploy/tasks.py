@@ -47,7 +47,7 @@ YES = "Answer yes to the question; needed where there is no terminal."
     help={
         "dry_run": "Look at the real server, show the plan and change nothing.",
         "only": "Apply this one migration (its number) and no other.",
-        "reapply": "Run this migration again, edited or not.",
+        "reapply": "Run this migration again, edited or not; several with commas: 002,003.",
         "baseline": "Record everything up to this number as applied, without running it.",
         "allow_late": "Apply files whose number is lower than one that is applied.",
         "always_backup": "Take a backup even if nothing is pending.",
@@ -91,7 +91,7 @@ def deploy(  # noqa: PLR0913 - the contract's flags
     auto_shortflags=False,
     help={
         "only": "Rehearse this one migration (its number) and no other.",
-        "reapply": "Rehearse running this migration again, edited or not.",
+        "reapply": "Rehearse running this migration again, edited or not; several with commas: 002,003.",
         "baseline": "Take everything up to this number for applied.",
         "allow_late": "Rehearse files whose number is lower than one that is applied.",
         "embedded": "Rehearse every file on a throw-away PostgreSQL on this machine: no Docker, no server.",

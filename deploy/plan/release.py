@@ -31,9 +31,13 @@ if TYPE_CHECKING:
     from deploy.model.settings import Settings
 
 
+NAMED = 3
+"""How many edited files an error names before it counts them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the operator asked for beyond "everything that is pending"; numbers are NNN as typed.
+    """What the operator asked for beyond "everything that is pending"; numbers are NNN as typed, in `reapply` several with commas.
 
     `throwaway`: the server is there for this alone, so that a file may reach beyond its database.
     """
@@ -146,7 +150,8 @@ def plan_release(
     refuse_duplicates(found)
     ledger = seen.ledger
     standing = compare(found, ledger)
-    reapplied = _numbered(found, wish.reapply, "--reapply") if wish.reapply else None
+    words = wish.reapply.split(",") if wish.reapply else ()
+    reapplied = tuple({m.name: m for word in words for m in [_numbered(found, word.strip(), "--reapply")]}.values())
     refuse_edited(standing, reapplied)
     refuse_missing(standing, ledger)
     baseline = _baseline(found, standing, wish)
@@ -206,18 +211,30 @@ def refuse_duplicates(found: Sequence[Migration]) -> None:
             )
 
 
-def refuse_edited(standing: Standing, reapplied: Migration | None) -> None:
+def refuse_edited(standing: Standing, reapplied: Sequence[Migration]) -> None:
     """An applied file is history, unless the operator runs it again.
 
     Raises:
-        MigrationEdited: names the file.
+        MigrationEdited: names such files, and all of their numbers, with those that are run again already, in its hint.
     """
-    for name in standing.changed:
-        if not reapplied or name != reapplied.name:
-            raise MigrationEdited(
-                f"{name} was edited after it was applied",
-                hint=f"Restore it from git and write a new migration, or run it again with --reapply={name.split('_')[0]}",
-            )
+    again = {m.name for m in reapplied}
+    edited = [name for name in standing.changed if name not in again]
+    if not edited:
+        return
+    numbers = sorted({name.split("_")[0] for name in {*edited, *again}}, key=int)
+    it, were = ("it", "was edited after it was") if len(edited) == 1 else ("them", "were edited after they were")
+    raise MigrationEdited(
+        f"{_listed(edited)} {were} applied",
+        hint=f"Restore {it} from git and write a new migration, or run {it} again with --reapply={','.join(numbers)}",
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Name a few; an error has about six lines."""
+    shown, more = names[:NAMED], len(names) - NAMED
+    if more > 0:
+        return f"{', '.join(shown)} and {more} more"
+    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
 
 
 def refuse_missing(standing: Standing, ledger: Ledger) -> None:
@@ -296,16 +313,15 @@ def _chosen(
     found: Sequence[Migration],
     standing: Standing,
     baseline: Sequence[Migration],
-    reapplied: Migration | None,
+    reapplied: Sequence[Migration],
     wish: Wish,
 ) -> tuple[Migration, ...]:
     wanted = {m.name for m in standing.pending} - {m.name for m in baseline}
-    if reapplied:
-        wanted.add(reapplied.name)
-    if wish.only and wish.reapply and wish.only != wish.reapply:
-        raise UsageError("--only and --reapply name different migrations", hint="Give one of the two.")
+    wanted |= {m.name for m in reapplied}
     if wish.only:
         only = _numbered(found, wish.only, "--only")
+        if reapplied and [*reapplied] != [only]:
+            raise UsageError("--only and --reapply name different migrations", hint="Give one of the two.")
         if only.name not in wanted and only.name in standing.applied:
             raise UsageError(f"{only.name} is applied already", hint=f"Run it again with --reapply={wish.only}")
         wanted &= {only.name}

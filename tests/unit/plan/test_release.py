@@ -142,7 +142,7 @@ class TestOnly:
         assert plan([ONE, TWO], only="1").warnings == ()
 
     def test_goes_with_running_that_one_again(self) -> None:
-        assert applied_by(plan([ONE, TWO], ledger_of(ONE), only="1", reapply="1")) == [ONE.name]
+        assert applied_by(plan([ONE, TWO], ledger_of(ONE), only="1", reapply="001")) == [ONE.name]
 
     @pytest.mark.parametrize(
         "typed",
@@ -168,9 +168,43 @@ class TestReapply:
         with pytest.raises(MigrationEdited, match=r"^002_step\.sql"):
             plan([ONE, edited], ledger_of(ONE, TWO), reapply="1")
 
-    def test_names_a_file_that_is_here(self) -> None:
-        with pytest.raises(UsageError, match="--reapply=9"):
-            plan([ONE], reapply="9")
+    @pytest.mark.parametrize(
+        ("edited", "reapply", "message", "numbers"),
+        [
+            ((2,), "", "002_step.sql was edited after it was applied", "002"),
+            ((2,), "3", "002_step.sql was edited after it was applied", "002,003"),
+            ((2, 3), "", "002_step.sql and 003_step.sql were edited after they were applied", "002,003"),
+            ((2, 3), "2", "003_step.sql was edited after it was applied", "002,003"),
+            ((1, 2, 3), "", "001_step.sql, 002_step.sql and 003_step.sql were edited", "001,002,003"),
+            ((1, 2, 3, 4, 5), "", "001_step.sql, 002_step.sql, 003_step.sql and 2 more were", "001,002,003,004,005"),
+        ],
+    )
+    def test_is_hinted_at_so_that_it_excuses_all(
+        self, edited: tuple[int, ...], reapply: str, message: str, numbers: str
+    ) -> None:
+        """Taken at its word, the hint leads on, and not to the next refusal."""
+        before = [a_migration(n) for n in range(1, 6)]
+        found = [a_migration(m.number, text="SELECT 3;") if m.number in edited else m for m in before]
+        with pytest.raises(MigrationEdited) as refused:
+            plan(found, ledger_of(*before), reapply=reapply)
+        assert refused.value.message.startswith(message)
+        assert refused.value.hint.endswith(f"again with --reapply={numbers}")
+        run = applied_by(plan(found, ledger_of(*before), reapply=numbers))
+        assert run == [f"{n}_step.sql" for n in numbers.split(",")]
+
+    @pytest.mark.parametrize("typed", ["2,3", "3,002", " 002_step.sql , 3,2"])
+    def test_runs_several_in_number_order(self, typed: str) -> None:
+        assert applied_by(plan([ONE, TWO, THREE], ledger_of(ONE, TWO, THREE), reapply=typed)) == names([TWO, THREE])
+
+    @pytest.mark.parametrize(("typed", "word"), [("9", "9"), ("1,9", "9"), ("1,", ""), (",", "")])
+    def test_names_a_file_that_is_here(self, typed: str, word: str) -> None:
+        with pytest.raises(UsageError, match=f"^--reapply={word} names no migration"):
+            plan([ONE], reapply=typed)
+
+    @pytest.mark.parametrize("typed", ["2", "1,2"])
+    def test_of_others_doesnt_go_with_only(self, typed: str) -> None:
+        with pytest.raises(UsageError, match="name different migrations"):
+            plan([ONE, TWO], ledger_of(ONE, TWO), only="1", reapply=typed)
 
 
 class TestBaseline:
@@ -243,7 +277,7 @@ def numbers(fates: dict[int, str], *wanted: str) -> list[int]:
 
 
 class TestAnyReleasePlan:
-    @given(HISTORIES, st.booleans(), st.sampled_from(["", "1", "5"]), st.sampled_from(["", "1", "5", "12"]))
+    @given(HISTORIES, st.booleans(), st.sampled_from(["", "1", "5", "1,5"]), st.sampled_from(["", "1", "5", "12"]))
     def test_is_in_number_order_and_runs_nothing_twice_unasked(
         self, fates: dict[int, str], allow_late: bool, reapply: str, baseline: str
     ) -> None:
@@ -256,7 +290,7 @@ class TestAnyReleasePlan:
         done = set(numbers(fates, "applied"))
         assert run == sorted(set(run))
         assert [m.number for m in decided.baseline] == sorted({m.number for m in decided.baseline})
-        assert not set(run) & done - ({int(reapply)} if reapply else set())
+        assert not set(run) & done - set(map(int, filter(None, reapply.split(","))))
 
     @given(HEALTHY, st.data())
     def test_covers_every_file(self, fates: dict[int, str], data: st.DataObject) -> None:
