@@ -54,7 +54,7 @@ def back_up(server: Server, console: Console) -> BackupResult:
 def backups(server: Server, max_age: timedelta | None) -> tuple[Observation, list[Backup], DeployError | None]:
     """List what stands in `backups/`, newest first, and say whether the newest verified one is too old."""
     seen = server.observe()
-    stale = explain_staleness(seen.backups, seen.time, max_age) if max_age is not None else None
+    stale = explain_staleness(seen, max_age) if max_age is not None else None
     return seen, sorted(seen.backups, key=lambda b: (b.taken_at, b.name), reverse=True), stale
 
 
@@ -69,7 +69,7 @@ def verify(server: Server, wanted: str, console: Console, *, every: bool) -> lis
         require_restorable(upload.backup, seen, require_workplace(seen, server.settings, server.remote_dir))
         send_up(server, upload, seen, console)
         wanted, seen = upload.backup.name, server.observe()
-    chosen = newest_last(seen.backups) if every else [choose_backup(wanted, seen.backups, now=seen.time)]
+    chosen = newest_last(seen.backups) if every else [choose_backup(wanted, seen)]
     results: list[BackupResult] = []
     for backup in chosen:
         seen = server.observe()

@@ -38,7 +38,7 @@ def fetch(server: Server, wanted: str, output: str, console: Console) -> FetchRe
         DeployError: something was found wrong before anything was written.
     """
     seen = server.observe()
-    backup = choose_backup(wanted, seen.backups, now=seen.time)
+    backup = choose_backup(wanted, seen)
     directory = make_directory(output)
     target = directory / name_here(backup.name)
     remote = f"{server.remote_dir}/backups/{backup.name}"

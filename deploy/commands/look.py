@@ -66,7 +66,7 @@ def status(server: Server) -> Status:
     sources = read_sources(server.settings.migrations_dir)
     seen = server.observe(audit_lines=AUDIT_LINES)
     database = require_database(seen, server.settings)
-    latest = newest_first(seen.backups, LATEST)
+    latest = newest_first(seen, LATEST)
     return Status(
         server.name,
         database,

@@ -42,7 +42,7 @@ def by_hand_files(settings: Settings, remote_dir: str, version: str) -> dict[str
         "job.sh": script("by_hand/job.sh").encode(),
         "sql/by_hand.sql": sql("by_hand").encode(),
         **{f"sh/{name}": script(name).encode() for name in ("start.sh", "follow.sh", "cancel.sh")},
-        **{f"sh/{name}": script(f"by_hand/{name}").encode() for name in ("by_hand.sh", "tell.sh")},
+        **{f"sh/{name}": script(f"by_hand/{name}").encode() for name in ("by_hand.sh", "tell.sh", "origin.sh")},
     }
     sums = "".join(f"{sha256(content).hexdigest()}  {path}\n" for path, content in sorted(lib.items()))
     return {

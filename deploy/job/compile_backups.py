@@ -62,7 +62,9 @@ def compile_verify(backup: Backup, side: str, at: Setting) -> Job:
         Step("drop the scratch database", ("drop_copy",)),
         Step("write the proof", ("prove", backup.name, backup.kind, backup.taken_at.strftime("%Y-%m-%dT%H:%M:%SZ"))),
     ]
-    return Build("verify", at).job(steps, {"backup": backup.name})
+    # a file that came without a manifest gets one, but which database it is of stays unknown
+    origin = {} if backup.manifest else {"system": ""}
+    return Build("verify", at).job(steps, {"backup": backup.name}, **origin)
 
 
 def compile_undo(plan: UndoPlan, at: Setting, *, assume_yes: bool) -> Job:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -18,13 +18,35 @@ STAMP = "%Y%m%d_%H%M%S"
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The database that a backup was taken of.
+
+    `system` is the cluster's system identifier, of pg_control_system(). A volume that was copied has that of its model, so the
+    environment counts as well; and a server that was set up anew has another, whatever its name. Empty: the database can't be asked.
+    """
+
+    environment: str
+    database: str
+    system: str
+
+    @property
+    def name(self) -> str:
+        """As people tell databases apart."""
+        return f"{self.database} of {self.environment}"
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
-    """What was proven about a backup when it was taken. `rows` are rows per table, named as pg_dump names them."""
+    """What was proven about a backup when it was taken.
+
+    `rows` are rows per table, named as pg_dump names them. `origin` is None where nobody knows of which database it is: a file
+    that came without a manifest, and got one when it was verified.
+    """
 
     sha256: str
     taken_at: str
     migration: str | None
-    database: str
+    origin: Origin | None
     server_version: int
     verified: bool
     restored_at: str | None
@@ -66,6 +88,15 @@ class Backup:
             except ValueError:
                 return self.modified_at
         return self.modified_at
+
+    @property
+    def origin(self) -> Origin | None:
+        """The database that it was taken of, where that is known."""
+        return self.manifest.origin if self.manifest else None
+
+    def is_of(self, here: Origin) -> bool:
+        """Was it taken of this very database? A system that can't be asked is given the benefit of the doubt."""
+        return self.origin is not None and here in {self.origin, replace(self.origin, system="")}
 
     @property
     def verified(self) -> bool:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from deploy.model.backup import Backup
+    from deploy.model.backup import Backup, Origin
 
 
 NO_JOB = "-"
@@ -80,10 +80,11 @@ class Observation:
     """One look at a server. `time` is its own clock, UTC; a `database` of None comes with the reason in `database_error`.
 
     `scripts` has the sums of `backup-db.sh`, `restore-db.sh` and their library `lib`, or FOREIGN for a script that isn't ours.
-    `free_bytes` is for backups, `database_free_bytes` on the disk of the data directory, where that can be seen.
+    `here` is what a backup taken now would be of. `free_bytes` is for backups, `database_free_bytes` on the disk of the data directory, where that can be seen.
     """
 
     time: datetime
+    here: Origin
     user: str
     kernel: str
     lacks: tuple[str, ...]

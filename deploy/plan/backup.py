@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from deploy.model.backup import STAMP, Backup
+from deploy.model.backup import STAMP
 from deploy.model.errors import BackupNotFound, BackupStale, NoSpace, SettingsInvalid, UsageError
 from deploy.model.settings import SUFFIXES
-from deploy.plan.retention import plan_retention
+from deploy.plan.retention import KINDS, plan_retention
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from deploy.model.backup import Backup, Origin
     from deploy.model.observation import Observation
     from deploy.model.settings import Settings
 
@@ -50,14 +51,15 @@ def plan_backup(seen: Observation, settings: Settings) -> BackupPlan:
     return BackupPlan(name, plan_retention(seen, settings, taking="backup"), seen.ledger.last)
 
 
-def explain_staleness(backups: Sequence[Backup], now: datetime, max_age: timedelta) -> BackupStale | None:
-    """Return what is wrong when no verified backup is younger than `max_age`: backups have stopped."""
-    verified = [b for b in backups if b.verified]
+def explain_staleness(seen: Observation, max_age: timedelta) -> BackupStale | None:
+    """Return what is wrong when no verified backup of this database is younger than `max_age`: backups have stopped."""
+    now, verified = seen.time, own(seen)
     if not verified:
         return BackupStale(
-            "there is no verified backup at all", hint="Take one with `fab -H … backup`, and schedule a nightly one."
+            "there is no verified backup of this database",
+            hint="Take one with `fab -H … backup`, and schedule a nightly one.",
         )
-    newest = max(verified, key=lambda b: b.taken_at)
+    newest = verified[0]
     if now - newest.taken_at <= max_age:
         return None
     return BackupStale(
@@ -112,9 +114,9 @@ def require_space_for_backup(seen: Observation) -> None:
 
 def expected_bytes(seen: Observation) -> int:
     """Guess the size of a backup that is still to be taken, rather too big than too small: from the last one, else from the database."""
-    earlier = [b for b in seen.backups if b.verified]
+    earlier = own(seen)
     if earlier:
-        return max(earlier, key=lambda b: b.taken_at).bytes * 3 // 2
+        return earlier[0].bytes * 3 // 2
     return seen.database.bytes // ASSUMED_RATIO if seen.database else 0
 
 
@@ -126,46 +128,72 @@ def megabytes(count: int) -> str:
     return f"{max(count, 0) / 1000:.0f} kB"
 
 
-def choose_backup(wanted: str, backups: Sequence[Backup], *, now: datetime) -> Backup:
+KINDS_MEANT = {"latest": LATEST} | {kind: (kind,) for kind in KINDS}
+"""What `--backup` takes in place of a name."""
+
+
+def choose_backup(wanted: str, seen: Observation) -> Backup:
     """Return the backup that `--backup` means.
 
     `latest` is the newest that was taken before a change (so never a pre_rollback one, which holds what a rollback threw out),
-    `pre_deploy`, `pre_rollback` and `backup` the newest of their kind, anything else a file name in `backups/`.
+    `pre_deploy`, `pre_rollback` and `backup` the newest of their kind; none of them ever means a backup of another database or of
+    another server. Anything else is a file name in `backups/`, and may be of any.
 
     Raises:
         BackupNotFound: nothing fits; the candidates are listed.
     """
-    kinds = {"latest": LATEST, "pre_deploy": ("pre_deploy",), "pre_rollback": ("pre_rollback",), "backup": ("backup",)}
-    if wanted in kinds:
-        fitting = newest_first(backups, kinds[wanted])
+    if wanted in KINDS_MEANT:
+        fitting = newest_first(seen, KINDS_MEANT[wanted])
     else:
-        fitting = [b for b in backups if b.name == wanted.removeprefix("backups/")]
+        fitting = [b for b in seen.backups if b.name == wanted.removeprefix("backups/")]
     if not fitting:
-        message = f"there is no backup {wanted!a}" if wanted else "--backup says which one, and is empty"
-        raise BackupNotFound(
-            message,
-            hint="Name one of these, latest, or pre_deploy."
-            if backups
-            else "There is none; `fab -H … backup` takes one.",
-            details=tuple(candidate(b, now) for b in sorted(backups, key=lambda b: b.taken_at, reverse=True)[:20]),
-        )
+        raise _not_found(wanted, seen)
     return fitting[0]
 
 
-def newest_first(backups: Sequence[Backup], kinds: Sequence[str]) -> list[Backup]:
-    """Return the verified backups of these kinds."""
+def _not_found(wanted: str, seen: Observation) -> BackupNotFound:
+    message = f"there is no backup {wanted!a}" if wanted else "--backup says which one, and is empty"
+    hint = "Name one of these, latest, or pre_deploy."
+    if not seen.backups:
+        hint = "There is none; `fab -H … backup` takes one."
+    elif wanted in KINDS_MEANT:
+        message += f" of {seen.here.name} on this server"
+        hint = "Name one of these in full, whoever's it is; or take one with `fab -H … backup`."
+    newest = sorted(seen.backups, key=lambda b: b.taken_at, reverse=True)[:20]
+    return BackupNotFound(message, hint=hint, details=tuple(candidate(b, seen) for b in newest))
+
+
+def own(seen: Observation) -> list[Backup]:
+    """Return the verified backups of this database, newest first: those that count."""
     return sorted(
-        (b for b in backups if b.verified and b.kind in kinds), key=lambda b: (b.taken_at, b.name), reverse=True
+        (b for b in seen.backups if b.verified and b.is_of(seen.here)), key=lambda b: (b.taken_at, b.name), reverse=True
     )
 
 
-def candidate(backup: Backup, now: datetime) -> str:
+def newest_first(seen: Observation, kinds: Sequence[str]) -> list[Backup]:
+    """Return the verified backups of this database that are of these kinds."""
+    return [b for b in own(seen) if b.kind in kinds]
+
+
+def whose(backup: Backup, here: Origin) -> str | None:
+    """Say of which database a backup is that isn't this one's; None of this one's, and where nobody knows."""
+    if backup.origin is None or backup.is_of(here):
+        return None
+    if backup.origin.name != here.name:
+        return backup.origin.name
+    return "another server"
+
+
+def candidate(backup: Backup, seen: Observation) -> str:
     """Describe a backup in one line."""
     last = backup.manifest.migration if backup.manifest else None
-    known = "verified" if backup.verified else "not verified"
-    return f"{backup.name}  {age(now, backup.taken_at)} old  {megabytes(backup.bytes)}  {known}" + (
-        f", up to {last}" if last else ""
-    )
+    words = [
+        "verified" if backup.verified else "not verified",
+        f"up to {last}" if last else "",
+        f"of {other}" if (other := whose(backup, seen.here)) else "",
+    ]
+    described = ", ".join(word for word in words if word)
+    return f"{backup.name}  {age(seen.time, backup.taken_at)} old  {megabytes(backup.bytes)}  {described}"
 
 
 def age_limit(typed: str) -> timedelta:

@@ -22,6 +22,7 @@ from deploy.plan.backup import (
     age,
     megabytes,
     newest_first,
+    own,
     require_format,
     require_space_for_backup,
 )
@@ -353,15 +354,15 @@ def _disk(seen: Observation, closer: Examination, settings: Settings) -> Check:
 
 def _likely_backup(seen: Observation, database: Database) -> Backup:
     """The backup that a rollback would most likely go to; where there is none, about what the next one comes to."""
-    newest = newest_first(seen.backups, LATEST)
+    newest = newest_first(seen, LATEST)
     return newest[0] if newest else Backup("", database.bytes // ASSUMED_RATIO, seen.time)
 
 
 def _backups(seen: Observation) -> Check:
-    verified = [b for b in seen.backups if b.verified]
+    verified = own(seen)
     if not verified:
         return Check("backups", "there is none yet; every deploy takes one first")
-    newest = max(verified, key=lambda b: b.taken_at)
+    newest = verified[0]
     return Check(
         "backups", f"{len(verified)} verified, the newest is {age(seen.time, newest.taken_at)} old: {newest.name}"
     )

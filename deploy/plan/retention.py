@@ -19,8 +19,9 @@ def plan_retention(
 ) -> tuple[str, ...]:
     """Return the names of the backups to remove after the job has succeeded.
 
-    Only verified backups count, and only they go: a failed, foreign or unproven file is nobody's to delete. The newest of all
-    stays, and so does the one that was taken of a database which a rollback replaced and which is still there.
+    Only verified backups of this very database count, and only they go: a failed, foreign or unproven file is nobody's to delete,
+    and one of another environment, database or server is another's, also where that other is what this one was before a move. The
+    newest of all stays, and so does the one that was taken of a database which a rollback replaced and which is still there.
 
     Args:
         seen: the server.
@@ -28,7 +29,11 @@ def plan_retention(
         taking: the kind of the backup that this job adds, or None.
         needed: a name that this job reads.
     """
-    ours = sorted((b for b in seen.backups if b.verified), key=lambda b: (b.taken_at, b.name), reverse=True)
+    if not seen.here.system:
+        return ()
+    ours = sorted(
+        (b for b in seen.backups if b.verified and b.is_of(seen.here)), key=lambda b: (b.taken_at, b.name), reverse=True
+    )
     kept = {needed} | {b.name for b in ours[:1]} | _behind_replaced(seen)
     oldest = seen.time - timedelta(days=settings.keep_days) if settings.keep_days else seen.time
     going: list[str] = []

@@ -56,7 +56,7 @@ def plan_rollback(  # noqa: PLR0913 - what a rollback is decided from
     Raises:
         BackupNotFound, BackupUnusable, DatabaseRightsLacking, RollbackBlocked, NoSpace: nothing has been touched.
     """
-    backup = choose_backup(wanted, seen.backups, now=seen.time)
+    backup = choose_backup(wanted, seen)
     if in_place:
         _require_usable(backup, database)
         require_space_for_rollback(backup, seen, database)

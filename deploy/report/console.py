@@ -34,7 +34,7 @@ from deploy.model.event import (
     Waiting,
     Warned,
 )
-from deploy.plan.backup import age, megabytes
+from deploy.plan.backup import age, megabytes, whose
 from deploy.plan.rollback import RollbackPlan, UndoPlan
 from deploy.report.characters import encodable, in_ascii, speaks_unicode
 from deploy.report.progress import Progress, Work, bar, clock, duration, work_after
@@ -429,12 +429,25 @@ class Console:
         self.line(
             f"   backup {plan.backup.name}, {age(seen.time, plan.backup.taken_at)} old, {megabytes(plan.backup.bytes)}, {known}"
         )
+        self._foreign(plan.backup, seen)
         if plan.in_place:
             self.line(
                 "⚠️  in place: everything is dropped and restored in one transaction; clients block until it is over"
             )
         else:
             self.line(f"   restored beside the live database first; the replaced one stays as {plan.replaced}")
+
+    def _foreign(self, backup: Backup, seen: Observation) -> None:
+        """Say loudly that a backup is of another database than the one whose place it takes."""
+        other, here = whose(backup, seen.here), seen.here
+        if other is None:
+            return
+        self.line(f"⚠️  THIS BACKUP IS OF ANOTHER DATABASE: of {other}, not of {here.name} on this server")
+        if backup.origin and backup.origin.name == here.name:
+            self.line(
+                f"   its PostgreSQL was system {backup.origin.system}, this one is {here.system}: moved, set up anew, or a copy"
+            )
+        self.line(f"   all that is in {here.database} now makes way for what is in that one")
 
     def rollback_result(self, result: RollbackResult) -> None:
         """Say how a rollback ended."""
@@ -470,8 +483,11 @@ class Console:
         if not found:
             self.line(f"{host}: there is no backup")
             return
-        rows = [("name", "kind", "age", "size", "last migration", "verified", "restored")]
+        # a column of its own only where there is something to tell
+        foreign = any(whose(b, seen.here) for b in found)
+        rows = [("name", "kind", "age", "size", "last migration", "verified", "restored", *(("of",) * foreign))]
         for backup in found:
+            own = "this" if backup.is_of(seen.here) else "-"
             manifest = backup.manifest
             restored = manifest.restored_at if manifest else None
             rows.append(
@@ -483,12 +499,16 @@ class Console:
                     (manifest.migration if manifest else None) or "-",
                     "yes" if backup.verified else "no",
                     f"{age(seen.time, datetime.fromisoformat(restored))} ago" if restored else "-",
+                    *((whose(backup, seen.here) or own,) * foreign),
                 )
             )
         self.table(rows, dropped=("kind", "restored", "last migration", "verified"), cut={"last migration": 8})
-        verified = [b for b in found if b.verified]
+        verified = [b for b in found if b.verified and b.is_of(seen.here)]
+        of_this = " of this database" * foreign
         newest = (
-            f"the newest verified one is {age(seen.time, verified[0].taken_at)} old" if verified else "none is verified"
+            f"the newest verified one{of_this} is {age(seen.time, verified[0].taken_at)} old"
+            if verified
+            else f"none{of_this} is verified"
         )
         self.line(f"{len(found)} backup{'s' if len(found) != 1 else ''}; {newest}")
 
@@ -557,7 +577,9 @@ class Console:
         """Say how old the newest backup is, and where a rollback and an undo would lead."""
         latest, seen, ways = status.latest_backup, status.seen, status.ways_back
         if latest is None:
-            self.line("  backup   none yet")
+            others = sum(whose(b, seen.here) is not None for b in seen.backups)
+            listed = for_host("`fab -H … backups`", status.host)
+            self.line("  backup   none yet" + (f"; {others} of another database or server: {listed}" if others else ""))
         else:
             self.line(f"  backup   {latest.name}, {age(seen.time, latest.taken_at)} old, {_proof(latest, seen.time)}")
         if isinstance(ways.rollback, RollbackPlan):

@@ -141,10 +141,13 @@ def backup_document(backup: Backup | None) -> dict[str, Any] | None:
     """One backup, or null."""
     if backup is None:
         return None
-    manifest = backup.manifest
+    manifest, origin = backup.manifest, backup.origin
     return {
         "name": backup.name,
         "kind": backup.kind,
+        "environment": origin.environment if origin else None,
+        "database": origin.database if origin else None,
+        "system": origin.system if origin else None,
         "bytes": backup.bytes,
         "taken_at": backup.taken_at.isoformat(),
         "sha256": manifest.sha256 if manifest else None,

@@ -13,7 +13,7 @@ from hashlib import sha256
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from deploy.plan.backup import age, megabytes
+from deploy.plan.backup import age, megabytes, own
 from deploy.report.console import for_host
 from deploy.report.page_html import Html, join, tag
 from deploy.report.page_parts import day, moment_of
@@ -158,14 +158,14 @@ def _recent(report: Report) -> _Fact:
 
 
 def _newest_backup(seen: Observation) -> _Fact:
-    found = max((b for b in seen.backups if b.verified), key=lambda b: b.taken_at, default=None)
-    if found is None:
+    if not (verified := own(seen)):
         return _Fact("Newest backup", "none", "that is verified")
+    found = verified[0]
     return _Fact("Newest backup", f"{age(seen.time, found.taken_at)} old", f"{megabytes(found.bytes)}, read back")
 
 
 def _last_proof(seen: Observation) -> _Fact:
-    proofs = [b.manifest.restored_at for b in seen.backups if b.manifest and b.manifest.restored_at]
+    proofs = [b.manifest.restored_at for b in own(seen) if b.manifest and b.manifest.restored_at]
     if not proofs:
         return _Fact("Last proof", "never", "no backup was restored")
     return _Fact(

@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from deploy.plan.backup import age, megabytes
+from deploy.plan.backup import age, megabytes, whose
 from deploy.report.page_charts import Point, Series, bar, columns, dot, dots, levels, square
 from deploy.report.page_html import Html, tag
 from deploy.report.page_parts import (
@@ -173,14 +173,15 @@ def backups(seen: Observation, heading: str) -> Html:
     ]
     label = "Backups by size, compressed, and by when they were taken"
     chart = figure(label, dots(label, points, seen.time, round_bytes), legend) if points else Html()
-    rows = [_backup(b, seen.time) for b in found]
+    rows = [_backup(b, seen) for b in found]
     parts = [chart, table("The newest backups", _BACKUP, rows[:SHOWN_FIRST])]
     if len(rows) > SHOWN_FIRST:
         parts.append(folded(f"All {len(rows)}", table("Backups, newest first", _BACKUP, rows)))
     return _section(heading, "Backups", *parts)
 
 
-def _backup(found: Backup, now: datetime) -> list[Cell]:
+def _backup(found: Backup, seen: Observation) -> list[Cell]:
+    now, other = seen.time, whose(found, seen.here)
     rows = sum(found.manifest.rows.values()) if found.manifest else None
     kind, words = _PROOFS[proof_of(found)]
     restored = found.manifest.restored_at if found.manifest else None
@@ -190,7 +191,7 @@ def _backup(found: Backup, now: datetime) -> list[Cell]:
         words = "read back"
     migration = found.manifest.migration if found.manifest else None
     return [
-        Cell(breakable(found.name), found.name),
+        Cell(breakable(f"{found.name} (of {other})" if other else found.name), found.name),
         Cell(age(now, found.taken_at), (now - found.taken_at).total_seconds()),
         Cell(megabytes(found.bytes), found.bytes),
         Cell(f"{rows:,}".replace(",", " ") if rows is not None else "", rows),

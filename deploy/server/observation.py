@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from deploy.job.runner import LARGEST_NUMBER, MOST_PARTS, UNREADABLE, json_from, parts, printable
 from deploy.job.scripts import assignments, script, settings_head, sql
-from deploy.model.backup import STAMP, Backup, Manifest
+from deploy.model.backup import STAMP, Backup, Manifest, Origin
 from deploy.model.errors import ServerTalksNonsense
 from deploy.model.ledger import Ledger, LedgerRow
 from deploy.model.migration import NAME
@@ -35,7 +35,8 @@ def observe(shell: Shell, settings: Settings, remote_dir: str, *, audit_lines: i
         ServerTalksNonsense: the answer isn't what the script prints.
     """
     done = shell.run(["sh", "-c", observation_script(settings, remote_dir, audit_lines)], timeout_s=TIMEOUT_S)
-    return parse(shell.name, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+    stdout, stderr = (said.decode(errors="replace") for said in (done.stdout, done.stderr))
+    return parse(shell.name, stdout, stderr, settings)
 
 
 def observation_script(settings: Settings, remote_dir: str, audit_lines: int) -> str:
@@ -57,7 +58,7 @@ def observation_script(settings: Settings, remote_dir: str, audit_lines: int) ->
     )
 
 
-def parse(name: str, text: str, complaint: str) -> Observation:
+def parse(name: str, text: str, complaint: str, settings: Settings) -> Observation:
     """Read what the script printed.
 
     Raises:
@@ -76,7 +77,7 @@ def parse(name: str, text: str, complaint: str) -> Observation:
             hint="Look at what the login shell of that user is, and at what its profile prints.",
         )
     try:
-        return _observation(facts)
+        return _observation(facts, settings)
     except UNREADABLE as error:
         raise ServerTalksNonsense(
             f"{name} answered in a form that can't be read: {printable(str(error))}",
@@ -84,7 +85,7 @@ def parse(name: str, text: str, complaint: str) -> Observation:
         ) from error
 
 
-def _observation(facts: Sequence[tuple[str, str]]) -> Observation:
+def _observation(facts: Sequence[tuple[str, str]], settings: Settings) -> Observation:
     first: dict[str, str] = {}
     for key, value in facts:
         if key not in first:
@@ -92,8 +93,11 @@ def _observation(facts: Sequence[tuple[str, str]]) -> Observation:
     rows = tuple(_ledger_row(json_from(value)) for key, value in facts if key == "ledger")
     exists, writable = first["directory"].split()
     backups, partial = _backups(facts)
+    answered = "database" in first and "database_end" in first
+    database = _database(json_from(first["database"])) if answered else None
     return Observation(
         time=datetime.strptime(first["time"], STAMP).replace(tzinfo=UTC),
+        here=Origin(settings.environment, settings.database, database.system if database else ""),
         user=first["user"],
         kernel=first["kernel"],
         lacks=tuple(first["lacks"].split()),
@@ -109,7 +113,7 @@ def _observation(facts: Sequence[tuple[str, str]]) -> Observation:
         holder=_holder(first.get("holder", ""), first.get("step", "")),
         last_job=first.get("last_job"),
         audit=tuple(_audit(value) for key, value in facts if key == "audit"),
-        database=_database(json_from(first["database"])) if "database" in first and "database_end" in first else None,
+        database=database,
         database_error=first.get("database_error", ""),
         container_state=first.get("container"),
         container_error=first.get("container_error", ""),
@@ -196,7 +200,7 @@ def manifest_from(text: str) -> Manifest | None:
             sha256=str(found["sha256"]),
             taken_at=_moment(found["taken_at"]),
             migration=None if found["migration"] is None else str(found["migration"]),
-            database=str(found["database"]),
+            origin=_origin(found),
             server_version=_whole(found["server_version"]),
             verified=found["verified"] is True,
             restored_at=None if found["restored_at"] is None else _moment(found["restored_at"]),
@@ -204,6 +208,11 @@ def manifest_from(text: str) -> Manifest | None:
         )
     except UNREADABLE:
         return None
+
+
+def _origin(found: Mapping[str, Any]) -> Origin | None:
+    origin = Origin(*(str(found.get(key) or "") for key in ("environment", "database", "system")))
+    return origin if all((origin.environment, origin.database, origin.system)) else None
 
 
 def _moment(text: str) -> str:

@@ -79,6 +79,11 @@ def nightly(site: Site) -> list[str]:
     return [name for name in backups(site, "backup_prod") if "latest" not in name]
 
 
+def finished(site: Site) -> set[str]:
+    """Return the names of all that stands in backups/."""
+    return {path.removeprefix("backups/") for path in site.remote_files() if path.startswith("backups/")}
+
+
 @contextmanager
 def nobody_reads_the_stock(site: Site) -> Iterator[None]:
     """Lock a table, so that pg_dump waits."""
@@ -162,10 +167,10 @@ class TestTheFirstDeploy:
 class TestALaterDeploy:
     def test_brings_the_scripts_what_the_settings_say_now(self, stocked: Site) -> None:
         stocked.fab("deploy", check=0, env={"FABRIC_DEPLOY_KEEP_BACKUPS": "3"})
-        assert b"keep_backups=3\n" in stocked.read_remote(".deploy/lib/settings.sh")
+        assert b"keep_backups=3\n" in stocked.read_remote(".deploy/lib/prod/settings.sh")
 
     @pytest.mark.parametrize(
-        "harm", ["rm .deploy/lib/sh/tell.sh", "rm -r .deploy/lib", "rm restore-db.sh", "chmod -x backup-db.sh"]
+        "harm", ["rm .deploy/lib/prod/sh/tell.sh", "rm -r .deploy/lib", "rm restore-db.sh", "chmod -x backup-db.sh"]
     )
     def test_mends_them(self, stocked: Site, harm: str) -> None:
         by_hand(stocked, harm)
@@ -439,7 +444,7 @@ class TestWhatTheToolRefuses:
         by_hand(site, "./backup-db.sh prod")
 
     def test_a_library_that_was_edited(self, stocked: Site) -> None:
-        by_hand(stocked, "echo 'rm -rf /' >>.deploy/lib/sh/backup.sh")
+        by_hand(stocked, "echo 'rm -rf /' >>.deploy/lib/prod/sh/backup.sh")
         said = by_hand(stocked, "./backup-db.sh prod", check=54)
         assert "A deploy puts" in said
         assert not nightly(stocked)
@@ -588,3 +593,41 @@ class TestAnOddPlace:
         site.psql("DELETE FROM stock")
         run([str(here / "restore-db.sh"), "backups/backup_local_latest.sql.gz", "local", "--yes"])
         assert site.psql("SELECT count(*) FROM stock") == "100"
+
+
+def test_two_environments_in_one_directory_leave_each_others_backups_alone(
+    stocked: Site, server: ServerUnderTest
+) -> None:
+    """By the tool and by hand: what is pruned, what a kind means, and which settings a script takes."""
+    with server.fresh(15) as other:
+        shared = {"FABRIC_DEPLOY_REMOTE_DIR": str(stocked.remote_dir), "FABRIC_DEPLOY_KEEP_BACKUPS": "1"}
+        staging = replace(other, remote_dir=stocked.remote_dir, env=other.env | shared)
+        (staging.project / "fabric.yml").write_text("deploy: {environments: {staging: {hosts: [prod]}}}", "utf-8")
+        (ours,) = backups(stocked, "pre_deploy")
+        deployed(staging)
+        (theirs,) = (name for name in backups(stocked, "pre_deploy") if name != ours)
+
+        by_hand(stocked, "./backup-db.sh prod")
+        assert "The environment here is prod or staging" in by_hand(stocked, "./backup-db.sh local", check=10)
+        stocked.psql("DROP TABLE stock")
+        back = json.loads(stocked.fab("rollback", "--backup=pre_deploy", "--yes", "--json", check=0).stdout)
+        assert back["backup"] == ours
+        kept = {ours, theirs, back["safety_backup"], *nightly(stocked)}
+
+        staging.fab("backup", check=0)
+        by_hand(stocked, "./backup-db.sh staging")
+        by_hand(stocked, "./restore-db.sh backups/backup_staging_latest.sql.gz staging --yes")
+        assert kept < finished(stocked)
+        assert len([name for name in backups(stocked, "backup_staging") if "latest" not in name]) == 1
+
+        warning = f"OF ANOTHER DATABASE: of {staging.database} of staging"
+        assert warning in stocked.fab("rollback", f"--backup={theirs}", "--dry-run", check=0).stdout
+        assert warning in by_hand(stocked, f"./restore-db.sh backups/{theirs} prod", check=None, typed="no\n")
+        assert f"{staging.database} of staging" in stocked.fab("backups", check=0).stdout
+
+    # as it would be after a move: the same names, another PostgreSQL
+    by_hand(stocked, r"""sed -i 's/"system":"[0-9]*"/"system":"7"/' backups/*.json""")
+    assert "of another server" in stocked.fab("rollback", "--backup=latest", "--yes", check=42).stdout
+    stocked.fab("backup", check=0, env={"FABRIC_DEPLOY_KEEP_BACKUPS": "1"})
+    assert kept < finished(stocked)
+    assert "OF ANOTHER DATABASE" in stocked.fab("rollback", f"--backup={ours}", "--yes", check=0).stdout

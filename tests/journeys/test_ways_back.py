@@ -117,7 +117,7 @@ class TestABackup:
         assert replaced_databases(library) == []
 
     def test_that_is_too_old_is_a_status_for_a_monitor(self, library: Site) -> None:
-        assert "no verified backup at all" in library.fab("backups", "--max-age=26h", check=47).stdout
+        assert "no verified backup of this database" in library.fab("backups", "--max-age=26h", check=47).stdout
         library.fab("backup", check=0)
         library.fab("backups", "--max-age=26h", check=0)
         assert "Write 90min" in library.fab("backups", "--max-age=soon", check=10).stdout

@@ -34,7 +34,7 @@ from tests.screen import Screen
 from tests.unit.commands.server import Paper, SeenServer
 from tests.unit.model.test_errors import in_the_catalogue
 from tests.unit.report.test_terminal import POOR, Tty
-from tests.unit.values import HOLDER, NOW, a_backup, a_database, a_migration, an_observation, ledger_of, some_settings
+from tests.unit.values import HOLDER, a_backup, a_database, a_migration, an_observation, ledger_of, some_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,12 +128,14 @@ WAYS: dict[str, Callable[[], object]] = {
     "SchemaDrifted": lambda: explain_drift(Drift((Difference(TABLE, "only_in_database", ()),), 0)),
     "BackupFailed": lambda: a_failed_job("backup_failed", "pg_dump ended with status 1"),
     "BackupUnverified": lambda: a_failed_job("backup_unverified", "the dump has no end: it was cut off"),
-    "BackupNotFound": lambda: choose_backup("pre_depoy", [a_backup()], now=NOW),
+    "BackupNotFound": lambda: choose_backup("pre_depoy", an_observation(backups=(a_backup(),))),
     "BackupUnusable": lambda: require_restorable(a_backup(size=0), an_observation(), a_database()),
     "NoSpace": lambda: require_space_for_backup(an_observation(free_bytes=5_000)),
     "RestoreFailed": lambda: a_failed_job("restore_failed", "psql ended with status 3"),
     "RollbackBlocked": lambda: require_swappable(a_database(prepared=2)),
-    "BackupStale": lambda: explain_staleness([a_backup(age=timedelta(days=3))], NOW, timedelta(hours=26)),
+    "BackupStale": lambda: explain_staleness(
+        an_observation(backups=(a_backup(age=timedelta(days=3)),)), timedelta(hours=26)
+    ),
     "SwapFailed": lambda: a_failed_job("swap_failed", "psql ended with status 3"),
     "NothingReplaced": lambda: plan_undo(an_observation(), a_database(), stem="backtester"),
     "ServerUnfit": lambda: require_workplace(an_observation(lacks=("flock",)), some_settings(), "/opt/backtester"),

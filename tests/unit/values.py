@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from deploy.model.backup import STAMP, Backup, Manifest
+from deploy.model.backup import STAMP, Backup, Manifest, Origin
 from deploy.model.ledger import Ledger, LedgerRow
 from deploy.model.migration import Migration, migration_from
 from deploy.model.observation import Database, Holder, Observation
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 SUM = "0" * 64
+HERE = Origin("prod", "backtester", "7300000000000000000")
+STAGING = Origin("staging", "backtester", "7400000000000000000")
+MOVED = Origin("prod", "backtester", "7200000000000000000")
 HOLDER = Holder("20261122_115500_c0ffee00", "deploy", "alice", "laptop", "2026-11-22T11:55:00Z", "apply")
 
 
@@ -57,10 +60,11 @@ def a_backup(  # noqa: PLR0913 - each is what some test is about
     proven: bool = True,
     migration: str | None = "002_step.sql",
     server_version: int = 150_020,
+    origin: Origin | None = HERE,
 ) -> Backup:
     """Take a backup. One that isn't `proven` has no manifest."""
     taken_at = NOW - age
-    manifest = Manifest(SUM, taken_at.isoformat(), migration, "app", server_version, verified, None, {"public.t": 3})
+    manifest = Manifest(SUM, taken_at.isoformat(), migration, origin, server_version, verified, None, {"public.t": 3})
     return Backup(name or f"{kind}_{taken_at.strftime(STAMP)}.sql.gz", size, taken_at, manifest if proven else None)
 
 
@@ -76,7 +80,7 @@ def a_database(**changes: Any) -> Database:  # noqa: ANN401 - any field of any t
         createdb=True,
         owns=True,
         encoding="UTF8",
-        system="7300000000000000000",
+        system=HERE.system,
         tables=4,
         prepared=0,
         slots=(),
@@ -91,6 +95,7 @@ def a_database(**changes: Any) -> Database:  # noqa: ANN401 - any field of any t
 def an_observation(**changes: Any) -> Observation:  # noqa: ANN401 - any field of any type
     healthy = Observation(
         time=NOW,
+        here=HERE,
         user="bob",
         kernel="Linux 6.1.0 x86_64",
         lacks=(),

@@ -24,7 +24,7 @@ from deploy.server.observation import parse
 from tests.unit.commands.server import Paper, SeenServer
 from tests.unit.model.test_event import EXAMPLES
 from tests.unit.server.test_observation import DATABASE, FACTS, HOLDER, MANIFEST, ROW, answer
-from tests.unit.values import a_migration
+from tests.unit.values import a_migration, some_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -119,7 +119,7 @@ class TestAnyEvents:
     @given(st.data())
     def test_end_a_follower_in_order(self, data: st.DataObject) -> None:
         events = [mangled(data, found) for found in data.draw(st.lists(st.sampled_from(EVENTS), max_size=5))]
-        look = parse("prod", answer(), "")
+        look = parse("prod", answer(), "", some_settings())
         ends_in_order(lambda paper: watch(SeenServer(look).says(*events, mark="0123"), paper).step)
 
 
@@ -154,7 +154,7 @@ def look_at(data: st.DataObject) -> Observation:
         "rows": [{"name": "001_step.sql", "finished": True}],
     }
     lines = [f"audit {json.dumps(mangled(data, found))}" for found in (audit, ended)]
-    return parse("prod", answer(*lines, **changes), "")
+    return parse("prod", answer(*lines, **changes), "", some_settings())
 
 
 class TestAnyLook:
@@ -209,7 +209,7 @@ class TestAnyLook:
 
 
 def healthy() -> Observation:
-    return parse("prod", answer(), "")
+    return parse("prod", answer(), "", some_settings())
 
 
 def drawn(data: st.DataObject) -> Observation:

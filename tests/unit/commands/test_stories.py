@@ -48,13 +48,24 @@ from deploy.server.shell import Completed
 from tests.screen import Screen
 from tests.unit.commands.server import Log, Paper, ScriptedShell, SeenServer
 from tests.unit.report.test_terminal import UTF8, Tty
-from tests.unit.values import HOLDER, a_backup, a_database, a_migration, a_row, an_observation, ledger_of
+from tests.unit.values import (
+    HOLDER,
+    MOVED,
+    STAGING,
+    a_backup,
+    a_database,
+    a_migration,
+    a_row,
+    an_observation,
+    ledger_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from syrupy.assertion import SnapshotAssertion
 
+    from deploy.model.backup import Origin
     from deploy.model.observation import Holder, Observation
 
 ONE, TWO, THREE = (a_migration(n) for n in range(1, 4))
@@ -380,6 +391,16 @@ class TestARollback:
         outage_ms=83,
     )
 
+    @pytest.mark.parametrize("origin", [STAGING, MOVED], ids=["staging", "moved"])
+    @pytest.mark.parametrize("in_place", [True, False])
+    def test_to_a_backup_of_another_database_says_so_before_anything_else(
+        self, origin: Origin, snapshot: SnapshotAssertion, *, in_place: bool
+    ) -> None:
+        backup, paper = a_backup(origin=origin), Paper()
+        seen = an_observation(backups=(backup,))
+        rollback(SeenServer(seen), backup.name, paper, assume_yes=True, dry_run=True, in_place=in_place)
+        assert paper.read() == snapshot
+
     def test_that_goes_well(self, typing: Callable[[str], None], snapshot: SnapshotAssertion) -> None:
         typing("yes\n")
         server = SeenServer(self.SEEN).says(
@@ -570,6 +591,17 @@ class TestBackups:
         assert paper.read() == snapshot
         assert [document.backup_document(b) for b in listed] == snapshot(name="JSON")
 
+    def test_of_several_databases_are_listed_with_whose_they_are(self, snapshot: SnapshotAssertion) -> None:
+        unknown = a_backup(name="old.sql", proven=False, age=timedelta(minutes=1))
+        theirs = (a_backup("backup_staging", origin=STAGING, age=timedelta(hours=1)), a_backup(origin=MOVED))
+        paper = Paper()
+        seen, listed, stale = backups(
+            SeenServer(an_observation(backups=(unknown, *theirs, a_backup(age=timedelta(days=2))))), timedelta(hours=26)
+        )
+        paper.backups("prod", seen, listed)
+        assert stale
+        assert paper.read() == snapshot
+
     @pytest.mark.parametrize("found", [(), (a_backup(name="old.sql", proven=False),)], ids=["none", "none verified"])
     def test_may_be_none_that_counts(self, found: Any, snapshot: SnapshotAssertion) -> None:  # noqa: ANN401 - backups
         paper = Paper()
@@ -645,6 +677,10 @@ class TestStatus:
                 id="in a mess",
             ),
             pytest.param(an_observation(ledger=ledger_of(TWO)), id="late"),
+            pytest.param(
+                an_observation(backups=(a_backup(origin=STAGING), a_backup(proven=False, name="x.sql"))),
+                id="beside another",
+            ),
             pytest.param(an_observation(locked=True, holder=HOLDER), id="at work"),
             pytest.param(an_observation(locked=True), id="just begun"),
         ],

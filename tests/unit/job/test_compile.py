@@ -39,13 +39,14 @@ from deploy.plan.backup import plan_backup
 from deploy.plan.release import Wish, plan_release
 from deploy.plan.rollback import plan_rollback, plan_undo
 from deploy.project import Author, SourceFile
-from tests.unit.values import a_backup, a_database, a_migration, an_observation, ledger_of, some_settings
+from tests.unit.values import HERE, a_backup, a_database, a_migration, an_observation, ledger_of, some_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from syrupy.assertion import SnapshotAssertion
 
+    from deploy.model.backup import Backup
     from deploy.model.job import Job
     from deploy.model.migration import Migration
     from deploy.plan.release import ReleasePlan
@@ -264,6 +265,16 @@ class TestAnotherJob:
 
     def test_that_verifies_leaves_nothing_behind(self, snapshot: SnapshotAssertion) -> None:
         assert "\n".join(steps_of(compile_verify(a_backup(), "backtester_side_20261122_120000", self.AT))) == snapshot
+
+    def test_that_verifies_a_file_of_nobodys_doesnt_make_it_ours(self) -> None:
+        """Its new manifest would else let it be pruned, or meant by `latest`, by whoever verified it first."""
+
+        def system_of(backup: Backup) -> str:
+            text = compile_verify(backup, "backtester_side_20261122_120000", self.AT).files["job.sh"].decode()
+            return [line for line in text.splitlines() if line.startswith("system=")][-1]
+
+        assert system_of(a_backup(proven=False)) == "system=''"
+        assert system_of(a_backup()) == f"system={HERE.system}"
 
     def test_that_forgets_asks_first(self, snapshot: SnapshotAssertion) -> None:
         job = compile_forget(["backtester_replaced_20261101_080000"], self.AT, assume_yes=False)

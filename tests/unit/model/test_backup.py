@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from deploy.model.backup import Backup
-from tests.unit.values import NOW, a_backup
+from deploy.model.backup import Backup, Origin
+from tests.unit.values import HERE, MOVED, NOW, STAGING, a_backup
 
 
 class TestABackupsKind:
@@ -34,6 +34,35 @@ class TestABackupsKind:
 
     def test_of_another_name_has_no_stamp(self) -> None:
         assert Backup("dump.sql", 1, NOW).stamp is None
+
+
+class TestABackupsOrigin:
+    def test_is_this_database_by_environment_database_and_system(self) -> None:
+        assert a_backup().is_of(HERE)
+
+    @pytest.mark.parametrize(
+        "origin",
+        [
+            pytest.param(STAGING, id="another environment and server"),
+            pytest.param(replace(HERE, environment="staging"), id="another environment on a copied volume"),
+            pytest.param(replace(HERE, database="other"), id="another database of the same server"),
+            pytest.param(MOVED, id="the server that it was moved from"),
+            pytest.param(None, id="nobody knows"),
+        ],
+    )
+    def test_is_another_where_any_of_them_is(self, origin: Origin | None) -> None:
+        assert not a_backup(origin=origin).is_of(HERE)
+
+    def test_of_a_file_without_a_manifest_is_not_known(self) -> None:
+        assert a_backup(proven=False).origin is None
+        assert not a_backup(proven=False).is_of(HERE)
+
+    def test_is_taken_by_its_names_where_the_system_cant_be_asked(self) -> None:
+        """On the night when the database is down, its newest backup is what is wanted."""
+        down = replace(HERE, system="")
+        assert a_backup().is_of(down)
+        assert a_backup(origin=MOVED).is_of(down)
+        assert not a_backup(origin=STAGING).is_of(down)
 
 
 class TestABackupsTime:

@@ -23,11 +23,23 @@ from deploy.plan.backup import (
     require_format,
     require_space_for_backup,
 )
-from tests.unit.values import NOW, a_backup, a_database, a_migration, an_observation, ledger_of, some_settings
+from tests.unit.values import (
+    HERE,
+    MOVED,
+    NOW,
+    STAGING,
+    a_backup,
+    a_database,
+    a_migration,
+    an_observation,
+    ledger_of,
+    some_settings,
+)
 
 if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
 
+    from deploy.model.backup import Origin
     from deploy.model.observation import Observation
     from deploy.model.settings import Settings
 
@@ -107,6 +119,10 @@ class TestSpaceForABackup:
                 an_observation(free_bytes=9_000_000, backups=(a_backup(size=5_000, verified=False),)),
                 id="unproven counts for nothing",
             ),
+            pytest.param(
+                an_observation(free_bytes=9_000_000, backups=(a_backup(size=5_000, origin=STAGING),)),
+                id="another's counts for nothing",
+            ),
         ],
     )
     def test_that_is_less_stops_the_deploy_with_the_numbers(
@@ -140,23 +156,45 @@ class TestTheBackupThatIsMeant:
         ],
     )
     def test_is_the_newest_verified_of_its_kind_or_the_very_file(self, wanted: str, meant: Backup) -> None:
-        assert choose_backup(wanted, self.THERE, now=NOW) == meant
+        assert choose_backup(wanted, an_observation(backups=self.THERE)) == meant
 
     @pytest.mark.parametrize("wanted", ["", "pre_deploy_20261122_000000.sql.gz", "../../etc/passwd", "a\x1b[31m\nb"])
     def test_is_else_asked_for_among_the_candidates(self, wanted: str, snapshot: SnapshotAssertion) -> None:
         with pytest.raises(BackupNotFound) as refused:
-            choose_backup(wanted, self.THERE, now=NOW)
+            choose_backup(wanted, an_observation(backups=self.THERE))
         assert (refused.value.message, refused.value.hint, refused.value.details) == snapshot
 
     def test_is_missing_where_none_was_ever_taken(self, snapshot: SnapshotAssertion) -> None:
         with pytest.raises(BackupNotFound) as refused:
-            choose_backup("latest", (), now=NOW)
+            choose_backup("latest", an_observation())
         assert (refused.value.message, refused.value.hint, refused.value.details) == snapshot
+
+    @pytest.mark.parametrize("wanted", ["latest", "pre_deploy", "pre_rollback", "backup"])
+    @pytest.mark.parametrize("origin", [STAGING, MOVED, None])
+    def test_is_never_another_databases_unless_named_in_full(self, wanted: str, origin: Origin | None) -> None:
+        kind = {"latest": "pre_deploy", "backup": "backup_prod"}.get(wanted, wanted)
+        theirs, mine = a_backup(kind, age=timedelta(hours=1), origin=origin), a_backup(kind, age=timedelta(hours=9))
+        seen = an_observation(backups=(theirs, mine))
+        assert choose_backup(wanted, seen) == mine
+        assert choose_backup(theirs.name, seen) == theirs
+
+    def test_is_missing_where_all_are_anothers(self, snapshot: SnapshotAssertion) -> None:
+        """Each says whose it is, so that whoever moved the database finds what it was."""
+        ages = (timedelta(hours=n) for n in range(1, 4))
+        theirs = tuple(a_backup(age=age, origin=o) for age, o in zip(ages, (STAGING, MOVED, None), strict=True))
+        with pytest.raises(BackupNotFound) as refused:
+            choose_backup("pre_deploy", an_observation(backups=theirs))
+        assert (refused.value.message, refused.value.hint, refused.value.details) == snapshot
+
+    def test_is_found_by_its_names_when_the_database_is_down(self) -> None:
+        there = (a_backup(origin=STAGING, age=timedelta(hours=1)), a_backup(age=timedelta(hours=2)))
+        down = an_observation(backups=there, here=replace(HERE, system=""), database=None)
+        assert choose_backup("latest", down) == there[1]
 
     def test_is_chosen_from_the_twenty_newest_on_the_screen(self) -> None:
         found = [replace(a_backup(age=timedelta(days=n)), manifest=None) for n in range(30)]
         with pytest.raises(BackupNotFound) as refused:
-            choose_backup("", found, now=NOW)
+            choose_backup("", an_observation(backups=found))
         assert [line.split()[0] for line in refused.value.details] == [b.name for b in found[:20]]
 
 
@@ -207,16 +245,18 @@ class TestBackupsThatHaveStopped:
         [
             pytest.param([], id="none"),
             pytest.param([a_backup(verified=False)], id="none verified"),
+            pytest.param([a_backup(origin=STAGING)], id="another's go on"),
             pytest.param([a_backup(age=timedelta(hours=27)), a_backup(age=timedelta(days=4))], id="old"),
         ],
     )
     def test_are_told_in_words(self, found: list[Backup], snapshot: SnapshotAssertion) -> None:
-        stale = explain_staleness(found, NOW, timedelta(hours=26))
+        stale = explain_staleness(an_observation(backups=found), timedelta(hours=26))
         assert stale
         assert (stale.message, stale.hint) == snapshot
 
     def test_are_not_those_that_are_as_young_as_asked_for(self) -> None:
-        assert explain_staleness([a_backup(age=timedelta(hours=26))], NOW, timedelta(hours=26)) is None
+        seen = an_observation(backups=(a_backup(age=timedelta(hours=26)),))
+        assert explain_staleness(seen, timedelta(hours=26)) is None
 
     @pytest.mark.parametrize(
         ("typed", "limit"), [("90min", timedelta(minutes=90)), ("26h", timedelta(hours=26)), ("7d", timedelta(days=7))]

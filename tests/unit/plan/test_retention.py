@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.model.backup import STAMP, Backup
 from deploy.model.observation import Replaced
 from deploy.plan.retention import KINDS, plan_forgetting, plan_retention
-from tests.unit.values import NOW, a_backup, a_database, an_observation, some_settings
+from tests.unit.values import HERE, MOVED, NOW, STAGING, a_backup, a_database, an_observation, some_settings
 
 if TYPE_CHECKING:
+    from deploy.model.backup import Origin
     from deploy.model.observation import Observation
 
 
@@ -23,17 +26,19 @@ def a_replaced(age: timedelta) -> Replaced:
 
 backups = st.lists(
     st.builds(
-        lambda kind, hours, proven, verified: a_backup(
+        lambda kind, hours, proven, verified, origin: a_backup(
             f"{kind}_prod" if kind == "backup" else kind,
             age=timedelta(hours=hours),
             proven=proven,
             verified=verified,
             name="dump.sql" if kind == "foreign" else "",
+            origin=origin,
         ),
         st.sampled_from([*KINDS, "foreign"]),
         st.integers(1, 2000),
         st.booleans(),
         st.booleans(),
+        st.sampled_from([HERE, HERE, HERE, STAGING, MOVED, None]),
     ),
     max_size=30,
     unique_by=lambda b: b.name,
@@ -75,9 +80,24 @@ class TestRetention:
 
     def test_keeps_what_the_job_reads(self) -> None:
         found = [a_backup(age=timedelta(days=n)) for n in range(1, 5)]
-        seen = an_observation(backups=found, database=None)
+        seen = an_observation(backups=found)
         going = plan_retention(seen, some_settings(keep_backups=1), taking="pre_rollback", needed=found[3].name)
         assert going == tuple(sorted([found[1].name, found[2].name]))
+
+    @pytest.mark.parametrize("origin", [STAGING, MOVED, replace(HERE, environment="staging"), None])
+    @pytest.mark.parametrize("kind", ["backup_staging", "backup_prod", "pre_deploy", "pre_rollback"])
+    def test_neither_counts_nor_takes_what_is_of_another_database(self, kind: str, origin: Origin | None) -> None:
+        """Ten nights of staging, in the same directory, would else be the end of every backup of production."""
+        theirs = [a_backup(kind, age=timedelta(hours=n), origin=origin) for n in range(1, 11)]
+        mine = [a_backup("backup_prod", age=timedelta(days=n)) for n in range(1, 4)]
+        seen, settings = an_observation(backups=(*theirs, *mine)), some_settings(keep_backups=3)
+        assert plan_retention(seen, settings, taking=None) == ()
+        assert plan_retention(seen, settings, taking="backup") == (mine[2].name,)
+
+    def test_takes_nothing_where_the_system_cant_be_asked(self) -> None:
+        found = [a_backup(age=timedelta(days=n)) for n in range(1, 5)]
+        seen = an_observation(backups=found, here=replace(HERE, system=""), database=None)
+        assert plan_retention(seen, some_settings(keep_backups=1), taking=None) == ()
 
     @given(servers, st.integers(1, 5), st.integers(0, 90), kinds, st.data())
     def test_never_touches_what_isnt_proven_ours_or_spare(
@@ -89,9 +109,9 @@ class TestRetention:
             plan_retention(seen, some_settings(keep_backups=keep, keep_days=days), taking=taking, needed=needed)
         )
         gone = [b for b in seen.backups if b.name in going]
-        verified = [b for b in seen.backups if b.verified]
+        verified = [b for b in seen.backups if b.verified and b.origin == HERE]
         assert len(gone) == len(going)
-        assert all(b.verified and b.kind in KINDS for b in gone)
+        assert all(b.verified and b.kind in KINDS and b.origin == HERE for b in gone)
         assert needed not in going
         assert not verified or max(verified, key=lambda b: (b.taken_at, b.name)) not in gone
         assert all(b.taken_at < NOW - timedelta(days=days) for b in gone)
@@ -101,13 +121,14 @@ class TestRetention:
         self, seen: Observation, keep: int, taking: str | None
     ) -> None:
         going = set(plan_retention(seen, some_settings(keep_backups=keep), taking=taking))
-        newest = max((b for b in seen.backups if b.verified), key=lambda b: (b.taken_at, b.name), default=None)
+        own = [b for b in seen.backups if b.verified and b.origin == HERE]
+        newest = max(own, key=lambda b: (b.taken_at, b.name), default=None)
         stamps = [r.name[-15:] for r in seen.database.replaced] if seen.database else []
         for kind in KINDS:
             kept: list[Backup] = [
                 b
-                for b in seen.backups
-                if b.verified and b.kind == kind and b.name not in going and b is not newest
+                for b in own
+                if b.kind == kind and b.name not in going and b is not newest
                 if not any(stamp in b.name for stamp in stamps)
             ]
             assert len(kept) + (kind == taking) <= keep
@@ -119,7 +140,7 @@ class TestRetention:
         going = set(plan_retention(seen, some_settings(keep_backups=keep), taking=taking))
         stamps = [r.name[-15:] for r in seen.database.replaced] if seen.database else []
         for kind in KINDS:
-            ours = [b for b in seen.backups if b.verified and b.kind == kind]
+            ours = [b for b in seen.backups if b.verified and b.origin == HERE and b.kind == kind]
             ours = [b for b in ours if not any(stamp in b.name for stamp in stamps)]
             gone = [b.taken_at for b in ours if b.name in going]
             assert all(b.taken_at >= max(gone) for b in ours if gone and b.name not in going)

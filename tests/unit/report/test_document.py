@@ -22,7 +22,7 @@ from deploy.commands.rollback import RollbackResult
 from deploy.commands.salvage import SalvagedTable, SalvageResult
 from deploy.commands.schedule import ScheduleResult
 from deploy.job.outcome import FileTried
-from deploy.model.backup import Backup, Manifest
+from deploy.model.backup import Backup, Manifest, Origin
 from deploy.model.errors import BackupNotFound, DeployError, OutcomeUnknown
 from deploy.model.event import HeldLock, Stored, WrittenRows
 from deploy.model.examination import Check
@@ -74,7 +74,7 @@ backups = st.builds(
         sha256=words,
         taken_at=moments.map(datetime.isoformat),
         migration=st.none() | words,
-        database=words,
+        origin=st.none() | st.builds(Origin, words, words, words),
         server_version=counts,
         verified=st.booleans(),
         restored_at=st.none() | moments.map(datetime.isoformat),

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.commands.look import entries
-from deploy.model.backup import Backup
+from deploy.model.backup import Backup, Origin
 from deploy.model.ledger import Ledger
 from deploy.model.observation import Replaced
 from deploy.report.page import page
@@ -25,7 +25,7 @@ from deploy.report.page_html import Html, tag
 from deploy.report.page_parts import duration
 from deploy.report.page_sections import SHOWN_FIRST, SHOWN_JOBS
 from tests.unit.report.past import a_job, a_ledger_row, a_report, seen_with
-from tests.unit.values import HOLDER, NOW, a_backup, a_database
+from tests.unit.values import HOLDER, NOW, STAGING, a_backup, a_database
 
 if TYPE_CHECKING:
     from deploy.commands.report import Report
@@ -87,7 +87,7 @@ def everywhere(words: str) -> Report:
     """Return a past in which everything that a server may say says this."""
     backup = a_backup()
     assert backup.manifest
-    manifest = replace(backup.manifest, migration=words, database=words, rows={words: 1})
+    manifest = replace(backup.manifest, migration=words, origin=Origin(words, words, words), rows={words: 1})
     seen = seen_with(
         a_ledger_row(way=words, started_at=words, finished_at=words),
         a_ledger_row(2, finished_at=None),
@@ -327,7 +327,7 @@ class TestTheMigrations:
         assert names[3:7] == ["009_step.sql", "003_step.sql", "002_step.sql", "001_step.sql"]
         bars = [rect["width"] for rect in found.named("rect") if "rx" in rect]
         assert bars[:3] == ["100.00%", "50.00%", "2.50%"]
-        assert "recorded, not run" in found.text("td")
+        assert "recorded, not run" in found.text()
         assert "305 ms altogether" in found.text("caption")
 
     def test_that_never_ended_are_pointed_out(self) -> None:
@@ -352,6 +352,13 @@ class TestTheMigrations:
 
 
 class TestTheBackups:
+    def test_of_another_database_are_told_apart_and_arent_the_newest(self) -> None:
+        theirs = a_backup(origin=STAGING, age=timedelta(hours=3))
+        found = read(a_report(seen=seen_with(backups=(theirs, a_backup(age=timedelta(hours=7))))))
+        assert f"{theirs.name} (of backtester of staging)" in found.text()
+        assert "7 h old" in found.text()
+        assert "3 h old" not in found.text()
+
     def test_are_shown_with_their_proofs(self) -> None:
         proven = a_backup(age=timedelta(days=2))
         assert proven.manifest

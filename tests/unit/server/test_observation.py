@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.model.backup import Backup, Manifest
+from deploy.model.backup import Backup, Manifest, Origin
 from deploy.model.errors import ServerTalksNonsense
 from deploy.model.ledger import Ledger, LedgerRow
 from deploy.model.observation import Database, Holder, Replaced
 from deploy.server.observation import observation_script, parse
-from tests.unit.values import NOW, some_settings
+from tests.unit.values import HERE, NOW, some_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,9 @@ MANIFEST = {
     "taken_at": "2026-11-22T11:55:03Z",
     "sha256": "0a",
     "migration": "001_step.sql",
+    "environment": "prod",
     "database": "backtester",
+    "system": "7300000000000000000",
     "server_version": 150020,
     "verified": True,
     "restored_at": "2026-11-22T12:00:00Z",
@@ -112,7 +114,7 @@ def texts(value: Any) -> Iterator[str]:  # noqa: ANN401 - whatever an observatio
 
 class TestAnObservation:
     def test_is_read_as_the_script_prints_it(self) -> None:
-        seen = parse("prod", answer(), "")
+        seen = parse("prod", answer(), "", some_settings())
         assert (seen.time, seen.user, seen.kernel, seen.lacks) == (NOW, "bob", "Linux 6.1.0 x86_64", ("flock", "tar"))
         assert (seen.directory_exists, seen.directory_writable, seen.free_bytes) == (True, False, 1_024_000)
         assert seen.migrations_sum == "0b"
@@ -143,7 +145,7 @@ class TestAnObservation:
                     "0a",
                     "2026-11-22T11:55:03+00:00",
                     "001_step.sql",
-                    "backtester",
+                    HERE,
                     150_020,
                     verified=True,
                     restored_at="2026-11-22T12:00:00+00:00",
@@ -163,57 +165,76 @@ class TestAnObservation:
 
     def test_of_a_fresh_server_has_nothing_but_the_server(self) -> None:
         bare = {key: None for key in FACTS if key not in {"time", "user", "kernel", "directory", "free_kb", "end"}}
-        seen = parse("prod", answer(**{**bare, "lacks": "", "directory": "no yes"}), "")
+        seen = parse("prod", answer(**{**bare, "lacks": "", "directory": "no yes"}), "", some_settings())
         assert (seen.directory_exists, seen.directory_writable, seen.lacks) == (False, True, ())
         assert (seen.backups, seen.partial, seen.locked, seen.holder, seen.last_job) == ((), (), False, None, None)
         assert (seen.database, seen.ledger, seen.migrations_sum, seen.audit) == (None, Ledger(), None, ())
 
     def test_is_found_behind_what_a_profile_prints(self) -> None:
-        assert parse("prod", "Welcome!\n\n" + answer(), "").user == "bob"
+        assert parse("prod", "Welcome!\n\n" + answer(), "", some_settings()).user == "bob"
 
     def test_believes_the_first_who_says_something(self) -> None:
         """A file that is printed later can't pass for the server."""
-        assert parse("prod", answer().replace("end\n", "user mallory\nend\n"), "").user == "bob"
+        assert parse("prod", answer().replace("end\n", "user mallory\nend\n"), "", some_settings()).user == "bob"
 
     def test_of_a_database_that_broke_off_has_none(self) -> None:
-        seen = parse("prod", answer(database_end=None, database_error="server closed the connection"), "")
+        seen = parse(
+            "prod", answer(database_end=None, database_error="server closed the connection"), "", some_settings()
+        )
         assert seen.database is None
         assert seen.database_error == "server closed the connection"
 
     def test_knows_what_docker_said(self) -> None:
-        seen = parse("prod", answer(database=None, container="exited", container_error="No such container: x"), "")
+        seen = parse(
+            "prod",
+            answer(database=None, container="exited", container_error="No such container: x"),
+            "",
+            some_settings(),
+        )
         assert (seen.container_state, seen.container_error) == ("exited", "No such container: x")
 
     def test_tells_another_tools_table_from_the_ledger(self) -> None:
-        assert parse("prod", answer(has_ledger="foreign", ledger=None), "").foreign_ledger
+        assert parse("prod", answer(has_ledger="foreign", ledger=None), "", some_settings()).foreign_ledger
+
+    def test_knows_what_a_backup_taken_now_would_be_of(self) -> None:
+        settings = some_settings(environment="staging", database="shop")
+        assert parse("prod", answer(), "", settings).here == Origin("staging", "shop", str(DATABASE["system"]))
+        assert parse("prod", answer(database=None), "", settings).here == Origin("staging", "shop", "")
+
+    @pytest.mark.parametrize("key", ["environment", "database", "system"])
+    @pytest.mark.parametrize("value", ["", None])
+    def test_of_a_manifest_that_doesnt_say_whose_it_is_still_believes_the_rest(self, key: str, value: object) -> None:
+        manifest = f"{MANIFEST['name']}.json\t{json.dumps({**MANIFEST, key: value})}"
+        (backup,) = parse("prod", answer(manifest=manifest), "", some_settings()).backups
+        assert (backup.verified, backup.origin) == (True, None)
 
     def test_has_partial_backups_apart(self) -> None:
-        seen = parse("prod", answer(backup="5 1795348503 .pre_deploy_20261122_115500.sql.gz.part"), "")
+        seen = parse("prod", answer(backup="5 1795348503 .pre_deploy_20261122_115500.sql.gz.part"), "", some_settings())
         assert (seen.backups, seen.partial) == ((), (".pre_deploy_20261122_115500.sql.gz.part",))
 
     def test_has_an_unfinished_migration_as_such(self) -> None:
         row = {**ROW, "finished_at": None, "duration_ms": None}
-        (found,) = parse("prod", answer(ledger=json.dumps(row)), "").ledger.rows
+        (found,) = parse("prod", answer(ledger=json.dumps(row)), "", some_settings()).ledger.rows
         assert (found.finished_at, found.duration_ms) == (None, None)
 
     def test_knows_that_nobody_holds_the_lock(self) -> None:
-        seen = parse("prod", answer(database=json.dumps({**DATABASE, "locked_by": None})), "")
+        seen = parse("prod", answer(database=json.dumps({**DATABASE, "locked_by": None})), "", some_settings())
         assert seen.database
         assert seen.database.locked_by is None
 
     def test_leaves_out_a_database_whose_name_only_looks_like_ours(self) -> None:
         replaced = [{"name": "backtester_replaced_99999999_999999", "bytes": 5}]
-        seen = parse("prod", answer(database=json.dumps({**DATABASE, "replaced": replaced})), "")
+        seen = parse("prod", answer(database=json.dumps({**DATABASE, "replaced": replaced})), "", some_settings())
         assert seen.database
         assert seen.database.replaced == ()
 
     @pytest.mark.parametrize("line", ["{", '"text"', "[]", '{"a":' + "[" * 3000])
     def test_shows_an_audit_line_that_is_none(self, line: str) -> None:
-        assert parse("prod", answer(audit=line), "").audit == ({"unreadable": line},)
+        assert parse("prod", answer(audit=line), "", some_settings()).audit == ({"unreadable": line},)
 
     @pytest.mark.parametrize("holder", ["", "{", "null", '{"job":"j"}', "[" * 100_000])
     def test_knows_that_somebody_is_at_work_even_where_it_isnt_known_who(self, holder: str) -> None:
-        seen = parse("prod", answer(holder=holder), "")
+        seen = parse("prod", answer(holder=holder), "", some_settings())
         assert seen.locked
         assert seen.holder is None
 
@@ -234,20 +255,20 @@ class TestAManifest:
     )
     def test_that_cant_be_read_proves_nothing(self, changes: dict[str, Any]) -> None:
         manifest = "./pre_deploy_20261122_115500.sql.gz.json\t" + json.dumps({**MANIFEST, **changes})
-        (backup,) = parse("prod", answer(manifest=manifest), "").backups
+        (backup,) = parse("prod", answer(manifest=manifest), "", some_settings()).backups
         assert not backup.verified
 
     @pytest.mark.parametrize("verified", [False, "true", 1, None])
     def test_proves_a_backup_by_the_very_word_true(self, verified: object) -> None:
         manifest = "./pre_deploy_20261122_115500.sql.gz.json\t" + json.dumps({**MANIFEST, "verified": verified})
-        (backup,) = parse("prod", answer(manifest=manifest), "").backups
+        (backup,) = parse("prod", answer(manifest=manifest), "", some_settings()).backups
         assert backup.manifest
         assert not backup.verified
 
     def test_may_be_of_a_database_without_migrations_that_was_never_restored(self) -> None:
         changes = {"migration": None, "restored_at": None}
         manifest = "./pre_deploy_20261122_115500.sql.gz.json\t" + json.dumps({**MANIFEST, **changes})
-        (backup,) = parse("prod", answer(manifest=manifest), "").backups
+        (backup,) = parse("prod", answer(manifest=manifest), "", some_settings()).backups
         assert backup.manifest
         assert (backup.manifest.migration, backup.manifest.restored_at) == (None, None)
 
@@ -264,7 +285,7 @@ class TestNonsense:
     )
     def test_is_called_so_in_two_lines(self, text: str, complaint: str, snapshot: SnapshotAssertion) -> None:
         with pytest.raises(ServerTalksNonsense) as refused:
-            parse("prod", text, complaint)
+            parse("prod", text, complaint, some_settings())
         assert (refused.value.message, refused.value.hint) == snapshot
 
     @pytest.mark.parametrize(
@@ -285,12 +306,12 @@ class TestNonsense:
     )
     def test_in_one_fact_is_called_so_too(self, text: str) -> None:
         with pytest.raises(ServerTalksNonsense, match=r"^prod answered in a form that can't be read: "):
-            parse("prod", text, "")
+            parse("prod", text, "", some_settings())
 
     @given(st.text())
     def test_is_all_that_anything_else_is_called(self, text: str) -> None:
         with pytest.raises(ServerTalksNonsense) as refused:
-            parse("prod", text, "")
+            parse("prod", text, "", some_settings())
         assert refused.value.message.isprintable()
 
     @given(st.data())
@@ -313,7 +334,7 @@ class TestNonsense:
             else:
                 changes[key] = data.draw(st.none() | line, label=key)
         try:
-            seen = parse("prod", answer(**changes), "")
+            seen = parse("prod", answer(**changes), "", some_settings())
         except ServerTalksNonsense as nonsense:
             assert nonsense.message.isprintable()  # noqa: PT017 - it may also be readable
         else:
@@ -339,7 +360,7 @@ class TestAnEscapeSequence:
         changes["manifest"] = "./pre_deploy_20261122_115500.sql.gz.json\t" + json.dumps(
             {**self.poisoned(MANIFEST), "tables": {self.BAD: 1}}
         )
-        seen = parse("prod", answer(**changes), "")
+        seen = parse("prod", answer(**changes), "", some_settings())
         assert seen.database
         assert seen.holder
         assert seen.backups[0].manifest
@@ -349,7 +370,7 @@ class TestAnEscapeSequence:
         plain = ["user", "kernel", "lacks", "migrations_sum", "step", "last_job", "has_ledger", "audit"]
         more = dict.fromkeys(["container", "database_error", "container_error"], "a" + self.BAD)
         changes = {key: FACTS[key] + self.BAD for key in [*plain, "backup"]}
-        seen = parse("prod", answer(**changes, **more), "")
+        seen = parse("prod", answer(**changes, **more), "", some_settings())
         assert all(text.isprintable() for text in texts(astuple(seen)))
 
 

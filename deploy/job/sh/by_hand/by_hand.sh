@@ -1,15 +1,15 @@
 # shellcheck shell=sh disable=SC2154,SC2034,SC2015,SC1090,SC1091
 # (variables come from what is rendered in front, or go to the next file; `a && b || fail` is meant as it reads)
 # What backup-db.sh and restore-db.sh do around their job: look, refuse what the tool would refuse, start it apart from this
-# terminal, tell how it goes, and exit with the tool's own status. Set before it: here, command, usage.
+# terminal, tell how it goes, and exit with the tool's own status. Set before it: here, command, usage, and lib, where this file stands.
 umask 077
-lib="$here/.deploy/lib"
 # cron's PATH is short, and docker may be elsewhere
 PATH="$PATH:/usr/local/bin:/usr/local/sbin:/usr/sbin:/sbin:/snap/bin"
 export PATH
 . "$lib/settings.sh"
 . "$lib/sh/postgres.sh"
 . "$lib/sh/tell.sh"
+. "$lib/sh/origin.sh"
 backups="$remote_dir/backups"
 application=deploy:look
 named=no
@@ -29,7 +29,14 @@ stop() {
   exit "$1"
 }
 
-refuse() { stop 10 "$1" "The environment here is $environment."; }
+refuse() {
+  known=
+  for each in "$here"/.deploy/lib/*/settings.sh; do
+    each=${each%/settings.sh}
+    known="$known${known:+ or }${each##*/}"
+  done
+  stop 10 "$1" "The environment here is $known."
+}
 
 # find_backup: the operator's word is a path from where they stand, from here, or a name in backups/
 find_backup() {
@@ -43,6 +50,14 @@ find_backup() {
   # shellcheck disable=SC2012 # ours have plain names
   ls -t "$backups" 2>/dev/null | sed '/\.json$/d' | head -n 20
   stop 42 "there is no backup $wanted" "Name one of these: ./restore-db.sh backups/NAME $environment"
+}
+
+# warn_of_another: before anything is asked, whatever the operator meant by its name
+warn_of_another() {
+  origin=$(sed -nE 's/^\{"manifest":1,.*"environment":"([^"]*)",.*"database":"(([^"\\]|\\.)*)","system":"([0-9]+)",.*/\2 of \1 (system \4)/p' "$file.json" 2>/dev/null)
+  if [ -z "$origin" ] || is_of_this "$file.json"; then return; fi
+  say "⚠️  THIS BACKUP IS OF ANOTHER DATABASE: of $origin, not of $database of $environment (system $system)"
+  say "   all that is in $database now makes way for what is in that one"
 }
 
 require_terminal() {
@@ -146,6 +161,7 @@ run_job() {
   while :; do
     if [ "$wait_s" -gt 0 ]; then wait_for_lock; fi
     look
+    if [ "$command" = rollback ]; then warn_of_another; fi
     decide
     mark=$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')
     job_id="$(date -u +%Y%m%d_%H%M%S)_$(printf %.8s "$mark")"

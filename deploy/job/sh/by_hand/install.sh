@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2154,SC2034,SC2015
 # (variables come from what is rendered in front, or go to the next file; `a && b || fail` is meant as it reads)
-# backup-db.sh and restore-db.sh, and the library that they stand on. Without our mark in its second line a script is the team's own.
+# backup-db.sh and restore-db.sh, and the library that they stand on, one for each environment that shares this directory. Without our mark in its second line a script is the team's own.
 
 is_ours() { [ -f "$1" ] && [ ! -L "$1" ] && sed -n 2p "$1" | grep -q '^# written by backtester-deploy'; }
 
@@ -12,7 +12,8 @@ observe_scripts() {
       printf 'script %s foreign\n' "$script"
     fi
   done
-  if (cd "$base/lib" && sha256sum -c SHA256SUMS) >/dev/null 2>&1; then printf 'script lib %s\n' "$(sum_of "$base/lib/SHA256SUMS")"; fi
+  library="$base/lib/$environment"
+  if (cd "$library" && sha256sum -c SHA256SUMS) >/dev/null 2>&1; then printf 'script lib %s\n' "$(sum_of "$library/SHA256SUMS")"; fi
 }
 
 sum_of() { sha256sum <"$1" | cut -d ' ' -f 1; }
@@ -23,10 +24,12 @@ install_scripts() {
 }
 
 put_scripts() {
-  rm -rf "$base/lib.previous"
-  if [ -d "$base/lib" ]; then mv "$base/lib" "$base/lib.previous" || return 1; fi
-  if ! mv "$job/lib" "$base/lib"; then
-    mv "$base/lib.previous" "$base/lib"
+  library="$base/lib/$environment"
+  previous="$base/lib/.$environment.previous"
+  mkdir -p "$base/lib" && rm -rf "$previous" || return 1
+  if [ -d "$library" ]; then mv "$library" "$previous" || return 1; fi
+  if ! mv "$job/lib" "$library"; then
+    mv "$previous" "$library"
     return 1
   fi
   for script in backup-db.sh restore-db.sh; do

@@ -7,16 +7,17 @@ set -u
 job="$base/jobs/$job_id"
 ended_json=
 for part in $job_parts; do . "./sh/$part"; done
+. ./sh/origin.sh
 who_json="\"by\":\"$(json "${SUDO_USER:-$(id -un)}")\",\"from\":\"$(json "$origin")\",\"commit\":null,\"tool\":\"$tool_version\""
 
-# keep_newest PREFIX: as plan/retention.py has it: only verified ones count and go, and of those not what is younger than
+# keep_newest PREFIX: as plan/retention.py has it: only verified ones of this very database count and go, and of those not what is younger than
 # keep_days, stands behind a replaced database, or was read by this job
 keep_newest() {
   prefix=$1
   oldest=$(date -u -d "@$(($(date +%s) - keep_days * 86400))" +%Y%m%d%H%M%S)
   set --
   for path in "$backups/${prefix}_"????????_??????.*; do
-    if grep -qs '"verified":true' "$path.json"; then set -- "$@" "${path##*/}"; fi
+    if grep -qs '"verified":true' "$path.json" && is_of_this "$path.json"; then set -- "$@" "${path##*/}"; fi
   done
   going=
   while [ $# -gt "$keep_backups" ]; do

@@ -6,12 +6,19 @@ set -u
 usage='usage: ./restore-db.sh backups/NAME.sql.gz ENVIRONMENT [--yes]'
 here=$(dirname "$(readlink -f "$0")")
 command=rollback
-if [ ! -r "$here/.deploy/lib/sh/by_hand.sh" ]; then
+# each environment that shares this directory has a library of its own; where no word names one, any of them refuses
+for lib in "$here"/.deploy/lib/*/settings.sh; do
+  lib=${lib%/settings.sh}
+  for word in "$@"; do
+    if [ "${lib##*/}" = "$word" ]; then break 2; fi
+  done
+done
+if [ ! -r "$lib/sh/by_hand.sh" ]; then
   echo "❌ $here/.deploy/lib can't be read: run this as the user that deploys, or deploy once more" >&2
   exit 58
 fi
 # shellcheck source=/dev/null
-. "$here/.deploy/lib/sh/by_hand.sh"
+. "$lib/sh/by_hand.sh"
 
 if [ "${YES-}" = 1 ]; then assume_yes=yes; fi
 for word in "$@"; do
