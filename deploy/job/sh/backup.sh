@@ -148,6 +148,8 @@ write_manifest() {
 
 # publish_backup NAME KIND: a hard link never overwrites
 publish_backup() {
+  # named by a look before the lock was ours: whoever had it since may have taken the name
+  if [ -e "$backups/$1" ]; then return 1; fi
   write_manifest "$1" "$2" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$backup_part.json" || return 1
   to_the_disk "$backup_part.json" || return 1
   mv "$backup_part.json" "$backups/$1.json" && ln "$backup_part" "$backups/$1" && rm -f "$backup_part" || return 1

@@ -133,3 +133,21 @@ class TestADisk:
         to_the_disk "$1/file" && succeed done
         """
         assert (ended(tmp_path, body)["outcome"] == "done") is arrives
+
+
+class TestABackup:
+    def test_takes_neither_the_name_nor_the_manifest_of_another(self, tmp_path: Path) -> None:
+        """Both were named by a look in the same second."""
+        folder = tmp_path / "backups"
+        folder.mkdir()
+        for name in ("b.sql.gz", "b.sql.gz.json", ".b.sql.gz.part"):
+            (folder / name).write_text(name)
+        body = """
+        environment=prod dump_bytes=1 dump_sum=s migration_json=null system=1 server_version=150000 tool_version=1
+        : >"$job/dump"
+        backup_part=$backups/.b.sql.gz.part
+        publish_backup b.sql.gz backup && succeed done
+        """
+        assert ended(tmp_path, body)["outcome"] == "failed"
+        assert (folder / "b.sql.gz").read_text() == "b.sql.gz"
+        assert (folder / "b.sql.gz.json").read_text() == "b.sql.gz.json"
