@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 CHOSEN = (
     ("deploy of blocks", "server rebooted", 0.8),
     ("deploy of blocks", "nightly backup", 0.5),
-    ("deploy of blocks", "clock set back some seconds", 0.3),
     ("rollback", "server rebooted", 0.9),
 )
 """Scene, fault, and at which share of the programs that the scene runs on the server."""

@@ -32,14 +32,13 @@ from tests.journeys.invariants import (
     whole,
     write_work,
 )
-from tests.server import Proxy
 from tests.server.machine import as_root, run
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterator
 
-    from tests.server import ServerUnderTest, Site
+    from tests.server import Proxy, ServerUnderTest, Site
 
 BEGINNING = "▶ job "
 BACKING_UP = "🔒 Creating"
@@ -143,17 +142,14 @@ class TestAConnection:
         assert_sound(at_work)
         assert_the_next_deploy_finishes(at_work)
 
-    @pytest.mark.parametrize("trouble", [Proxy.blackhole, Proxy.vanish], ids=["stalled", "vanished"])
-    def test_that_falls_silent_is_noticed_within_30_seconds(
-        self, at_work: Site, proxy: Proxy, trouble: Callable[[Proxy], None]
-    ) -> None:
+    def test_that_falls_silent_is_noticed_within_30_seconds(self, at_work: Site, proxy: Proxy) -> None:
         client = at_work.through(proxy).spawn("deploy")
         wait_for_line(client, SECOND_FILE)
-        trouble(proxy)
+        proxy.vanish()
         began = time.monotonic()
         wait_for_line(client, "🔌 the connection is lost")
         noticed_s = time.monotonic() - began
-        say(f"{trouble.__name__}: noticed after {noticed_s:.1f} s")
+        say(f"noticed after {noticed_s:.1f} s")
         proxy.heal()
         status, said = end_of(client, timeout=90)
         assert noticed_s < 30
