@@ -48,6 +48,9 @@ LOOPBACK = "127.0.0.1"
 ME = getpass.getuser()
 BULK = 20 * 2**20
 
+SOON_S = 12
+"""On a machine that does much else; what never comes takes thirty."""
+
 pytestmark = pytest.mark.skipif(SSHD is None, reason="there is no sshd on this machine")
 
 
@@ -792,7 +795,7 @@ class TestAProgram:
         with shell.stream(ticking()) as stream:
             before = time.monotonic()
             assert next(iter(stream)).startswith(b"tick")
-            assert time.monotonic() - before < 2
+            assert time.monotonic() - before < SOON_S
             assert stream.status is None
 
     def test_keeps_the_newest_of_much_stderr(self, shell: Shell) -> None:
@@ -805,14 +808,14 @@ class TestAProgram:
         before = time.monotonic()
         with pytest.raises(ConnectionLost, match="for 1 s"):
             shell.run(["sleep", "30"], timeout_s=1)
-        assert time.monotonic() - before < 3
+        assert time.monotonic() - before < SOON_S
 
     def test_is_not_silent_while_the_caller_is_busy(self, shell: Shell) -> None:
         """The caller may ask the operator something between two chunks."""
-        with shell.stream(["sh", "-c", "echo a; sleep 0.2; echo b"], silence_s=0.5) as stream:
+        with shell.stream(["sh", "-c", "echo a; sleep 0.2; echo b"], silence_s=1.5) as stream:
             chunks = iter(stream)
             assert next(chunks) == b"a\n"
-            time.sleep(1)
+            time.sleep(2)
             assert b"".join(chunks) == b"b\n"
 
     def test_is_not_silent_while_it_takes_its_input(self, shell: Shell) -> None:
@@ -841,13 +844,13 @@ class TestALostConnection:
         with pytest.raises(ConnectionLost, match="broke"), fragile.stream(ticking()) as stream:
             iterate(stream, each_time=lambda: fragile_sshd.signal_sessions(signal.SIGKILL))
         assert stream.status is None
-        assert time.monotonic() - before < 5
+        assert time.monotonic() - before < SOON_S
 
     def test_is_told_when_the_server_freezes(self, fragile: RemoteShell, fragile_sshd: Sshd) -> None:
         before = time.monotonic()
         with pytest.raises(ConnectionLost, match="nothing was heard"), fragile.stream(ticking(), silence_s=2) as stream:
             iterate(stream, each_time=lambda: fragile_sshd.signal_sessions(signal.SIGSTOP))
-        assert time.monotonic() - before < 6
+        assert time.monotonic() - before < SOON_S
 
     def test_is_told_when_the_server_freezes_during_an_upload(
         self,
@@ -863,7 +866,7 @@ class TestALostConnection:
             fragile.stream(["cat"], stdin=file, silence_s=2) as stream,
         ):
             iterate(stream, each_time=lambda: fragile_sshd.signal_sessions(signal.SIGSTOP))
-        assert time.monotonic() - before < 8
+        assert time.monotonic() - before < SOON_S
 
     def test_is_told_when_the_server_was_frozen_before(self, fragile: RemoteShell, fragile_sshd: Sshd) -> None:
         """Even opening a channel may take no longer than anything else."""
@@ -871,7 +874,7 @@ class TestALostConnection:
         before = time.monotonic()
         with pytest.raises(ConnectionLost, match="nothing was heard"):
             fragile.run(["true"], timeout_s=1)
-        assert time.monotonic() - before < 4
+        assert time.monotonic() - before < SOON_S
 
     def test_can_be_opened_again(self, fragile: RemoteShell, fragile_sshd: Sshd) -> None:
         fragile_sshd.signal_sessions(signal.SIGKILL)
@@ -887,7 +890,7 @@ class TestALostConnection:
         before = time.monotonic()
         fragile.close()
         fragile.close()
-        assert time.monotonic() - before < 1
+        assert time.monotonic() - before < SOON_S
 
     def test_to_a_server_that_is_gone_is_unreachable(self, fragile: RemoteShell, fragile_sshd: Sshd) -> None:
         os.kill(fragile_sshd.pid, signal.SIGKILL)

@@ -92,7 +92,7 @@ class TestAClientThatIsKilled:
         client = at_work.spawn("deploy")
         wait_for_line(client, SECOND_FILE)
         client.send_signal(number)
-        found, said = end_of(client, timeout=10)
+        found, said = end_of(client, timeout=30)
         assert found == status
         if number == signal.SIGINT:
             assert "fab -H prod follow" in said

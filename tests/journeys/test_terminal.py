@@ -138,7 +138,7 @@ class TestCtrlC:
         while "Creating" not in client.stdout.readline():
             pass
         client.send_signal(signal.SIGINT)
-        said, _ = client.communicate(timeout=5)
+        said, _ = client.communicate(timeout=15)
         assert client.returncode == 130
         assert "left; a job that was started goes on" in said
         hold.let_go()
