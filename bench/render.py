@@ -35,7 +35,7 @@ def render(about: Mapping[str, str], record: Record) -> str:
         return NOT_YET
     parts = [machine(about), target_table(record)]
     if record.cases("deploy"):
-        parts += [*(deploy_table(record, rtt_ms) for rtt_ms in (0, 100)), peer_table(record)]
+        parts += [gap_table(record), *(deploy_table(record, rtt_ms) for rtt_ms in (0, 100)), peer_table(record)]
     if record.cases("backup"):
         parts += [backup_table(record), restore_table(record)]
     if record.cases("client"):
@@ -81,6 +81,27 @@ def target_table(record: Record) -> str:
         met = "met" if target.met else "**missed**"
         rows.append([target.what, aim, f"{number(target.measured)} {target.unit}", met])
     return "## What was aimed at\n\n" + table(["", "aim", "measured", ""], rows)
+
+
+def gap_table(record: Record) -> str:
+    """What a deploy takes beyond the limit, apart: what it does once, and what it does for every file."""
+    rows = []
+    for rtt_ms in (0, 100):
+        few, many = files_of(record)[0], files_of(record)[-1]
+        over = {}
+        for files in (few, many):
+            case = deploys.case_of(deploys.NEW, files, rtt_ms)
+            ours, limit = record.find("deploy", case, TOOL), record.find("deploy", case, LIMIT)
+            if ours and limit:
+                over[files] = median(a - b for a, b in zip(ours.values, limit.values, strict=True))
+        if len(over) == 2:
+            each_ms = (over[many] - over[few]) / (many - few) * 1000
+            rows.append([f"{rtt_ms} ms", f"{number(over[few])} s", f"{number(each_ms)} ms"])
+    words = (
+        "## What a deploy takes beyond the limit\n\nOnce: Python's start, one more look, the lock, the backup and its verification, settling. "
+        "A file: its ledger row, the look for invalid indexes, what resets the session, two lines in the log.\n\n"
+    )
+    return words + table(["round-trip time", "once", "a file"], rows)
 
 
 def deploy_table(record: Record, rtt_ms: int) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from bench import deploys, scale
 from bench.measure import Record, load
-from bench.render import BEGIN, END, number, render, table
+from bench.render import BEGIN, END, gap_table, number, render, table
 from bench.targets import targets
 
 ROOT = Path(__file__).parent.parent.parent
@@ -46,6 +46,13 @@ class TestATarget:
 class TestATable:
     def test_says_how_often_packets_had_to_cross(self) -> None:
         assert "| 1000 | new | 3.00 (2.00–6.00) | 1.00 (1.00–5.00) | 2.00 × |  |  | 10, 6 |" in render({}, a_record())
+
+    def test_tells_what_is_done_once_from_what_is_done_for_every_file(self) -> None:
+        record = Record()
+        for files, ours, limit in ((1, 1.5, 0.5), (1001, 5.5, 2.5)):
+            record.add("deploy", deploys.case_of(deploys.NEW, files, 0), "this tool", ours)
+            record.add("deploy", deploys.case_of(deploys.NEW, files, 0), "the limit", limit)
+        assert "| 0 ms | 1.00 s | 2.00 ms |" in gap_table(record)
 
     def test_escapes_what_would_end_a_cell(self) -> None:
         assert table(["`a | b`"], []) == "| `a \\| b` |\n| --- |\n"
