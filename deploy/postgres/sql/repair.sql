@@ -3,8 +3,23 @@
 -- all that is said. Variables: live, stem, jobs (their ids, with spaces in between), lock_key, apply_key.
 -- Renames are atomic: a live database that takes no connections is one whose swap did not happen.
 SET search_path = pg_catalog;
-SELECT 'ended the session ' || pid || ' of a job that is gone: ' || application_name || CASE WHEN pg_terminate_backend(pid, 5000) THEN '' ELSE ' (it did not end)' END
-FROM pg_stat_activity WHERE application_name LIKE 'deploy:%' AND split_part(application_name, ':', 2) = ANY (string_to_array(:'jobs', ' '));
+SELECT set_config('deploy.jobs', :'jobs', false) \g /dev/null
+WITH gone AS MATERIALIZED ( -- first it is known which, and then they are ended
+  SELECT pid, application_name FROM pg_stat_activity
+  WHERE application_name LIKE 'deploy:%' AND split_part(application_name, ':', 2) = ANY (string_to_array(:'jobs', ' '))
+)
+SELECT 'ended the session ' || pid || ' of a job that is gone: ' || application_name || CASE WHEN pg_terminate_backend(pid) THEN '' ELSE ' (it did not end)' END
+FROM gone;
+DO $$
+BEGIN
+  FOR try IN 1..50 LOOP
+    PERFORM pg_stat_clear_snapshot();
+    EXIT WHEN NOT EXISTS (
+      SELECT FROM pg_stat_activity
+      WHERE application_name LIKE 'deploy:%' AND split_part(application_name, ':', 2) = ANY (string_to_array(current_setting('deploy.jobs'), ' ')));
+    PERFORM pg_sleep(0.1);
+  END LOOP;
+END $$;
 SELECT EXISTS (
   SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
   WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND d.datname = :'live'
