@@ -129,6 +129,7 @@ JOB_SQL = (
     "check_side",
     "lacking",
     "lock_tables",
+    "take_tables",
     "wipe",
     "written",
     "repair",

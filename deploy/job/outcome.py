@@ -197,6 +197,12 @@ def explain(record: Record, host: str) -> DeployError | None:
         return _explain_refusal(record.refused, host)
     if record.ended and record.ended.outcome == "done":
         return None
+    if record.step in EXCHANGES and record.ended is None:
+        return OutcomeUnknown(
+            f"the job was killed at: {record.step}, and what it had begun in the database may go on",
+            hint=f"Let everybody in again with `fab -H {host} repair`; `fab -H {host} status` then says which database is live.",
+            details=tuple(record.said[-3:]),
+        )
     if record.failed is None or record.ended is None:
         return JobDied(
             f"the job was killed at: {record.step or 'its start'}",
@@ -336,6 +342,9 @@ _OF_A_COPY: Mapping[str, tuple[type[DeployError], str, str]] = {
 }
 """The reasons that mean something else in the step COPY."""
 
+
+EXCHANGES = ("swap", "restore in place")
+"""The steps in which the live database becomes another one."""
 
 UPLOAD = "upload"
 """The step of who takes a file up: no job, so it can be neither followed nor cancelled."""

@@ -24,7 +24,7 @@ write_backup() {
     *) backup_format=gzip ;;
   esac
   begin_progress 1 size_of_backup "$backup_part" "${backup#*.}"
-  write_dump 7>&-
+  write_dump 6>&- 7>&-
   wrote=$?
   end_progress
   if [ "$wrote" -ne 0 ]; then fail directory "can't make a fifo in $job"; fi
@@ -60,11 +60,11 @@ dump() {
 write_dump() {
   rm -f "$job/dumped" "$job/teed" "$job/for_sum" "$job/for_sql"
   mkfifo "$job/for_sum" "$job/for_sql" || return 1
-  : >"$job/damage"
+  rm -f "$job/damaged"
   # they open their fifo before they start anything, so to kill them is enough should tee never do
   sha256 <"$job/for_sum" >"$job/sum" &
   summing=$!
-  { { read_dump "$backup_format" || echo damaged >>"$job/damage"; } | awk -f "$job/sh/quotes.awk" -f "$job/sh/inspect.awk" >"$job/dump" || echo damaged >>"$job/damage"; } <"$job/for_sql" &
+  { { read_dump "$backup_format" || : >"$job/damaged"; } | awk -f "$job/sh/quotes.awk" -f "$job/sh/inspect.awk" >"$job/dump" || : >"$job/damaged"; } <"$job/for_sql" &
   reading=$!
   {
     dump </dev/null
@@ -76,8 +76,8 @@ write_dump() {
   stored="$(cat "$job/teed" 2>/dev/null) $?"
   dumped=$(cat "$job/dumped" 2>/dev/null)
   if [ "$stored" != "0 0" ]; then kill "$summing" "$reading" 2>/dev/null; fi
-  wait "$summing" || echo damaged >>"$job/damage"
-  wait "$reading" || echo damaged >>"$job/damage"
+  wait "$summing" || : >"$job/damaged"
+  wait "$reading" || : >"$job/damaged"
   rm -f "$job/for_sum" "$job/for_sql"
 }
 
@@ -103,7 +103,7 @@ has_all_tables() {
 # inspect_dump: what was read while it was written has an end, and what stands in the file now is the same to the last byte
 inspect_dump() {
   inspected="the dump is damaged"
-  if [ -s "$job/damage" ]; then return 1; fi
+  if [ -e "$job/damaged" ]; then return 1; fi
   read -r dump_sum _ <"$job/sum" || return 1
   dump_bytes=$(wc -c <"$backup_part" | tr -d ' ')
   dump_tables=$(awk -F '\t' '$1 == "table"' "$job/dump" | wc -l | tr -d ' ')

@@ -4,7 +4,7 @@
 
 # begin_progress SECONDS COMMAND...: so often until end_progress, what the command prints: bytes, and what they will come to, about
 begin_progress() {
-  watch_progress "$@" 7>&- 8>&- 9>&- &
+  watch_progress "$@" 6>&- 7>&- 8>&- 9>&- &
   progress_watcher=$!
 }
 

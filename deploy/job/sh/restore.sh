@@ -26,17 +26,19 @@ read_dump() {
   esac
 }
 
+# That something was read in vain is a file without content, which a full disk takes too.
+
 # check_backup FILE [SHA256]: every byte of it is read before anything relies on it
 check_backup() {
   restored_file=$1
   maintenance=$(maintenance_database) || fail database "no other database than $database to connect to"
   open_backup "$1"
   sha256sum "$1" >"$job/sum" &
-  : >"$job/damage"
-  { read_backup "$1" 7>&- || echo damaged >>"$job/damage"; } | awk -v ledger="$ledger_schema.migrations" -f "$job/sh/quotes.awk" -f "$job/sh/inspect.awk" >"$job/restored_dump"
+  rm -f "$job/damaged"
+  { read_backup "$1" 7>&- || : >"$job/damaged"; } | awk -v ledger="$ledger_schema.migrations" -f "$job/sh/quotes.awk" -f "$job/sh/inspect.awk" >"$job/restored_dump"
   wait $! || fail backup_unusable "it can't be read"
   read -r restored_sum _ <"$job/sum"
-  if [ -s "$job/damage" ]; then fail backup_unusable "it is damaged"; fi
+  if [ -e "$job/damaged" ]; then fail backup_unusable "it is damaged"; fi
   if [ -n "${2-}" ] && [ "$restored_sum" != "$2" ]; then fail backup_unusable "its sha256 isn't the one in its manifest"; fi
   if ! grep -q '^dumper' "$job/restored_dump"; then fail backup_unusable "it isn't a dump by pg_dump"; fi
   if grep -q '^cluster' "$job/restored_dump"; then fail backup_unusable "it is a dump of a whole server by pg_dumpall"; fi
@@ -102,7 +104,7 @@ drop_copy() {
 
 # restore_side: strictly, into a database that nobody uses
 restore_side() {
-  : >"$job/damage"
+  rm -f "$job/damaged"
   pg_options_before=$pg_options
   pg_options="$pg_options -c synchronous_commit=off -c maintenance_work_mem=256MB -c client_min_messages=warning"
   if grep -q '^creates' "$job/restored_dump"; then
@@ -118,14 +120,14 @@ restore_side() {
     with_database "$side" sh -c "$(cat "$job/sh/restore_custom.sh")" restore "$pg_bin" \
       "dbname='$(printf '%s' "$side" | sed "s/[\\\\']/\\\\&/g")'" <"$restored_file" >/dev/null 7>&- || fail restore_failed "pg_restore ended with status $?"
   else
-    { read_backup "$restored_file" 7>&- || echo damaged >>"$job/damage"; } | fit_for_side no |
+    { read_backup "$restored_file" 7>&- || : >"$job/damaged"; } | fit_for_side no |
       query "$side" >/dev/null 7>&- || fail restore_failed "psql ended with status $?"
   fi
   end_progress
   if has_extension timescaledb; then
     query "$side" -c 'SELECT timescaledb_post_restore()' </dev/null >/dev/null 7>&- || fail restore_failed "timescaledb_post_restore() failed"
   fi
-  if [ -s "$job/damage" ]; then fail backup_unusable "it could not be read twice"; fi
+  if [ -e "$job/damaged" ]; then fail backup_unusable "it could not be read twice"; fi
   # a partition that is a foreign table may be out of reach, and statistics are no part of the proof
   query "$side" -c ANALYZE </dev/null >/dev/null 7>&- ||
     emit '{"event":"warning","text":"ANALYZE failed: queries may be slow until autovacuum has been there"}'

@@ -25,6 +25,20 @@ fail() {
   exit 1
 }
 
+heed_signals() { trap 'fail interrupted "the server stopped the job"' HUP INT TERM; }
+
+# put_off_signals: until heed_signals, because what happens now is decided by its end alone
+put_off_signals() { trap ':' HUP INT TERM; }
+
+# wait_for PID: a signal that was put off ends a wait before its time. Sets waited_status
+wait_for() {
+  while :; do
+    wait "$1"
+    waited_status=$?
+    kill -0 "$1" 2>/dev/null || return 0
+  done
+}
+
 refuse_if_cancelled() {
   if [ -e "$job/cancel" ] && [ -z "${too_late_to_cancel-}" ]; then fail cancelled; fi
 }
@@ -46,7 +60,7 @@ begin_job() {
   started_s=$(date +%s)
   started_at=$(date -u +%Y-%m-%dT%H:%M:%SZ)
   trap end_job EXIT
-  trap 'fail interrupted "the server stopped the job"' HUP INT TERM
+  heed_signals
   printf '{"job":"%s","command":"%s","since":"%s",%s}\n' "$job_id" "$command" "$started_at" "$who_json" >"$base/holder"
   printf '%s %s\n' "$job_id" "$mark" >"$base/last"
   audit "\"event\":\"started\",$plan_json"

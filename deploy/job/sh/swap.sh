@@ -56,11 +56,13 @@ swap() {
   do_at_end unfence_if_unswapped
   # another name: cancel leaves it alone, since between fence and renaming there is no safe point
   application="$swap_application"
+  put_off_signals
   query "$maintenance" -v live="$database" -v side="$side" -v replaced="$replaced" -v mark="@$mark" \
     <"$job/sql/swap.sql" >"$job/swapped"
   swap_status=$?
   if [ "$swap_status" -ne 0 ]; then settle_swap || fail swap_unknown "the database doesn't answer"; fi
   now_live=$(live_oid) || fail swap_unknown "the database doesn't answer"
+  heed_signals
   if [ "$now_live" = "$side_oid" ]; then
     swapped=yes
     too_late_to_cancel=yes

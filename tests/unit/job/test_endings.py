@@ -151,3 +151,21 @@ class TestABackup:
         assert ended(tmp_path, body)["outcome"] == "failed"
         assert (folder / "b.sql.gz").read_text() == "b.sql.gz"
         assert (folder / "b.sql.gz.json").read_text() == "b.sql.gz.json"
+
+
+class TestASignal:
+    def test_that_comes_while_all_is_decided_waits_until_it_is(self, tmp_path: Path) -> None:
+        """Nobody is told of a failure while what was begun goes on to its end behind us."""
+        body = """
+        put_off_signals
+        { command sleep 0.3; exit 7; } &
+        slow=$!
+        { command sleep 0.1; kill -TERM $$; } &
+        wait_for "$slow"
+        heed_signals
+        [ "$waited_status" = 7 ] && succeed done
+        """
+        assert ended(tmp_path, body)["outcome"] == "done"
+
+    def test_stops_a_job_at_any_other_time(self, tmp_path: Path) -> None:
+        assert ended(tmp_path, "heed_signals\nkill -TERM $$\ncommand sleep 1\n")["reason"] == "interrupted"

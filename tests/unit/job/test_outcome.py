@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.job.outcome import _REASONS, COPY, KEPT_LINES, Record, explain, find_psql_error, tried
+from deploy.job.outcome import _REASONS, COPY, EXCHANGES, KEPT_LINES, Record, explain, find_psql_error, tried
 from deploy.model.errors import DeployError, JobDied, OutcomeUnknown
 from deploy.model.event import (
     BackupProven,
@@ -359,7 +359,13 @@ class TestAJobThatDidntEndWell:
 
     @given(st.lists(EVENTS.filter(lambda event: not isinstance(event, JobEnded | JobNotStarted | LockRefused))))
     def test_has_died_where_its_last_word_is_missing(self, events: list[Event]) -> None:
-        assert isinstance(explain(record_of(events), "prod"), JobDied)
+        record = record_of(events)
+        assert isinstance(explain(record, "prod"), OutcomeUnknown if record.step in EXCHANGES else JobDied)
+
+    @pytest.mark.parametrize("step", EXCHANGES)
+    def test_may_have_exchanged_the_databases_where_that_was_at_hand(self, step: str) -> None:
+        """What it began in the database goes on when the job is killed."""
+        assert isinstance(explain(record_of([StepStarted(step)]), "prod"), OutcomeUnknown)
 
 
 class TestARecord:
