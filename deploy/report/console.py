@@ -432,7 +432,8 @@ class Console:
         self._foreign(plan.backup, seen)
         if plan.in_place:
             self.line(
-                "⚠️  in place: everything is dropped and restored in one transaction; clients block until it is over"
+                "⚠️  in place: everything is dropped and restored in one transaction; clients block until it is over,"
+                " and who has read before may be cancelled"
             )
         else:
             self.line(f"   restored beside the live database first; the replaced one stays as {plan.replaced}")

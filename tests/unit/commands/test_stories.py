@@ -531,7 +531,7 @@ class TestAnUndo:
     def test_that_fails_says_no_more_than_that(self) -> None:
         server = SeenServer(self.SEEN).says(event("step", name="swap"))
         paper = Paper()
-        assert isinstance(undo(server, paper, assume_yes=True).error, JobDied)
+        assert isinstance(undo(server, paper, assume_yes=True).error, OutcomeUnknown)
         assert "✅" not in paper.read()
 
 
