@@ -36,11 +36,12 @@ def main() -> None:
 def _measure(options: argparse.Namespace) -> None:
     """Run the parts, and keep what there is after each of them."""
     record = Record()
+    kept = load(options.results)[1] if options.only and options.results.exists() else Record()
     about = describe(quick=options.quick, rounds=options.rounds)
     with ServerUnderTest.running(settings=SETTINGS, sftp=True) as server:
         for part in options.only or PARTS:
             PARTS[part](server, record, rounds=options.rounds, quick=options.quick)
-            save(options.results, about, record)
+            save(options.results, about, kept.renewed(record))
 
 
 def _options() -> argparse.Namespace:
@@ -49,7 +50,12 @@ def _options() -> argparse.Namespace:
         "--quick", action="store_true", help="fewer files, smaller databases: minutes instead of an hour"
     )
     parser.add_argument("--rounds", type=int, default=5, help="how often each contestant has its turn")
-    parser.add_argument("--only", action="append", choices=PARTS, help="one part; may be given again")
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=PARTS,
+        help="one part, beside what is there of the others; may be given again",
+    )
     parser.add_argument("--results", type=Path, default=RESULTS, help="where the samples go; the tables go beside it")
     parser.add_argument("--render", action="store_true", help="measure nothing, write the tables anew")
     return parser.parse_args()

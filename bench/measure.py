@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import threading
 import time
 from dataclasses import asdict, dataclass, field
 from statistics import median
@@ -69,6 +70,10 @@ class Record:
         ours, theirs = self.find(discipline, case, one), self.find(discipline, case, other)
         return [a / b for a, b in zip(ours.values, theirs.values, strict=False)] if ours and theirs else []
 
+    def renewed(self, other: Record) -> Record:
+        """Return this one with all that the other measured in place of its own."""
+        return Record({**self._all, **other._all}.values())
+
     def to_json(self) -> list[dict[str, Any]]:
         return [
             {
@@ -102,12 +107,16 @@ def run(argv: Sequence[str | Path], *, stdin: bytes | None = None, env: Mapping[
 def peak_megabytes(site: Site, *flags: str) -> float:
     """Run fab and return the most memory that it had, as long as one could look."""
     client = site.spawn(*flags)
+    # what nobody reads would stop a client that has much to say
+    reader = threading.Thread(target=client.communicate)
+    reader.start()
     peak = 0
     while client.poll() is None:
         with open(f"/proc/{client.pid}/status", encoding="utf-8") as status:  # noqa: PTH123 - as often as possible
             if found := re.search(r"VmHWM:\s+([0-9]+) kB", status.read()):
                 peak = int(found[1])
         time.sleep(0.01)
+    reader.join()
     if client.returncode != 0:
         raise SystemExit(f"bench: fab {' '.join(flags)} exited with {client.returncode}")
     return peak / 1024

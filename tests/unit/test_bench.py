@@ -71,3 +71,12 @@ def test_a_document_shows_what_was_measured_last(name: str) -> None:
     about, record = load(ROOT / "bench" / "results.json")
     shown = (ROOT / "docs" / name).read_text("utf-8").partition(BEGIN)[2].partition(END)[0].strip()
     assert shown == (render(about, record) if name == "benchmarks.md" else scale.render(record)).strip()
+
+
+def test_a_part_that_is_measured_anew_takes_the_place_of_what_it_measured_before() -> None:
+    before, anew = a_record(), Record()
+    before.add("client", "fab --list", "seconds", 1.0)
+    anew.add("client", "fab --list", "seconds", 2.0)
+    after = before.renewed(anew)
+    assert after.find("client", "fab --list", "seconds").values == [2.0]  # type: ignore[union-attr]  # it was added above
+    assert after.cases("deploy") == before.cases("deploy")
