@@ -156,7 +156,7 @@ def fields(schema: object) -> Iterator[tuple[str, dict[str, Any]]]:
 
 CODE = re.compile(r"^ *```.*?^ *```|`[^`\n]+`", re.DOTALL | re.MULTILINE)
 TYPED = re.compile(r"(?<![\w/.…-])fab +([-a-z][^`\n]*)")
-CORE = {"-H": 1, "-S": 1, "-R": 0, "-d": 0, "--list": 0, "--help": 1, "--print-completion-script": 1}
+CORE = {"--version": 0, "-H": 1, "-S": 1, "-R": 0, "-d": 0, "--list": 0, "--help": 1, "--print-completion-script": 1}
 """The flags of fab itself that the documents use, and how many words stand behind each."""
 
 
